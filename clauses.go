@@ -1,0 +1,328 @@
+package tenancy
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"github.com/gormtenancy/tenancy/internal/sqltext"
+	"github.com/gormtenancy/tenancy/scopes"
+)
+
+// narrowClause is a clause of the plugin's own that follows WHERE. The predicate is
+// written there and never enters the WHERE clause itself, so GORM still sees an
+// update or a delete that has no condition, and nothing is left on a statement
+// that is used again.
+const narrowClause = "tenancy:narrow"
+
+// installClauses puts the plugin's builders in front of the dialect's.
+func (in *Installation) installClauses() {
+	builders := in.db.ClauseBuilders
+	in.builders = maps.Clone(builders)
+	for name, apply := range map[string]func(*bound, *gorm.Statement, *clause.Clause){
+		"FROM":        (*bound).from,
+		"UPDATE":      (*bound).update,
+		"INSERT":      (*bound).insert,
+		"VALUES":      (*bound).values,
+		"SET":         (*bound).set,
+		"WHERE":       (*bound).conditions,
+		"ON CONFLICT": (*bound).onConflict,
+	} {
+		builders[name] = chain(apply, builders[name])
+	}
+	callbacks := in.db.Callback()
+	for _, clauses := range []*[]string{
+		&callbacks.Query().Clauses, &callbacks.Row().Clauses, &callbacks.Update().Clauses, &callbacks.Delete().Clauses,
+	} {
+		*clauses = withNarrow(*clauses)
+	}
+}
+
+func withNarrow(clauses []string) []string {
+	at := slices.Index(clauses, "WHERE")
+	return slices.Insert(slices.Clone(clauses), at+1, narrowClause)
+}
+
+func withoutNarrow(clauses []string) []string {
+	return slices.DeleteFunc(slices.Clone(clauses), func(name string) bool { return name == narrowClause })
+}
+
+// chain lets apply change a clause before next, or the clause itself, builds it.
+func chain(apply func(*bound, *gorm.Statement, *clause.Clause), next clause.ClauseBuilder) clause.ClauseBuilder {
+	return func(c clause.Clause, builder clause.Builder) {
+		if b := boundTo(builder); b != nil {
+			apply(b, builder.(*gorm.Statement), &c)
+		}
+		if c.Expression == nil && c.Builder == nil {
+			return
+		}
+		if next != nil {
+			next(c, builder)
+		} else {
+			c.Build(builder)
+		}
+	}
+}
+
+// aliased is a table under its physical name that goes by its logical one.
+type aliased struct{ physical, alias string }
+
+func (a aliased) Build(builder clause.Builder) {
+	builder.WriteQuoted(a.physical)
+	_, _ = builder.WriteString(" AS ")
+	builder.WriteQuoted(a.alias)
+}
+
+// physical reports whether the statement's own table goes by another name in the database.
+func (b *bound) physical() (aliased, bool) {
+	if b.names.IsZero() || b.table.derived {
+		return aliased{}, false
+	}
+	return aliased{b.names.Table(b.table.name), b.table.alias}, true
+}
+
+// fromTable is a FROM clause whose first table is aliased.
+type fromTable struct {
+	table aliased
+	joins []clause.Join
+}
+
+func (f fromTable) Build(builder clause.Builder) {
+	f.table.Build(builder)
+	for _, join := range f.joins {
+		_ = builder.WriteByte(' ')
+		join.Build(builder)
+	}
+}
+
+// from names the tables of a FROM physically, and narrows those that are joined.
+func (b *bound) from(stmt *gorm.Statement, c *clause.Clause) {
+	from, ok := c.Expression.(clause.From)
+	if !ok || !b.route.narrows() {
+		return
+	}
+	from.Joins = slices.Clone(from.Joins)
+	for i := range from.Joins {
+		if err := b.join(&from.Joins[i]); err != nil {
+			b.fail(stmt, err)
+			return
+		}
+	}
+	from.Tables = slices.Clone(from.Tables)
+	for i := range from.Tables {
+		b.rename(&from.Tables[i])
+	}
+	c.Expression = from
+	if table, renamed := b.physical(); renamed && len(from.Tables) == 0 {
+		c.Expression = fromTable{table, from.Joins}
+	}
+}
+
+// rename gives a table its physical name, and its logical one as alias.
+func (b *bound) rename(t *clause.Table) *model {
+	known := b.in.models.of(t.Name, nil)
+	if known.shared || t.Raw || t.Name == clause.CurrentTable {
+		return known
+	}
+	if names := b.route.binding.Names; !names.IsZero() {
+		if t.Alias == "" {
+			t.Alias = t.Name
+		}
+		t.Name = names.Table(t.Name)
+	}
+	return known
+}
+
+// join names a joined table physically and narrows it, in its ON where it has one:
+// a condition elsewhere would make an outer join an inner one.
+func (b *bound) join(join *clause.Join) error {
+	if join.Expression != nil || join.Table.Name == "" {
+		return nil
+	}
+	name := join.Table.Name
+	known := b.rename(&join.Table)
+	filter := b.route.binding.Filter
+	if known.shared || filter == FilterNone {
+		return nil
+	}
+	if known.column == nil {
+		if filter == FilterOnly {
+			return noColumn(b.in.column, name)
+		}
+		return nil
+	}
+	scope, err := scopes.New(known.column, b.route.scope.tenant.ID)
+	if err != nil {
+		return &Error{Kind: ErrInvalidTenant, Cause: err}
+	}
+	alias := join.Table.Alias
+	if alias == "" {
+		alias = name
+	}
+	predicate := scope.Predicate(alias)
+	if join.Type == clause.CrossJoin || len(join.Using) > 0 && len(join.ON.Exprs) == 0 {
+		b.extra = append(b.extra, predicate)
+		return nil
+	}
+	exprs := []clause.Expression{predicate}
+	if len(join.ON.Exprs) > 0 {
+		exprs = []clause.Expression{scopes.Grouped(join.ON), predicate}
+	}
+	join.ON = clause.Where{Exprs: exprs}
+	return nil
+}
+
+// updateTable is an UPDATE clause whose table is aliased.
+type updateTable struct {
+	modifier string
+	table    aliased
+}
+
+func (u updateTable) Build(builder clause.Builder) {
+	if u.modifier != "" {
+		_, _ = builder.WriteString(u.modifier + " ")
+	}
+	u.table.Build(builder)
+}
+
+func (b *bound) update(_ *gorm.Statement, c *clause.Clause) {
+	table, renamed := b.physical()
+	if update, ok := c.Expression.(clause.Update); ok && renamed && update.Table.Name == "" {
+		c.Expression = updateTable{update.Modifier, table}
+	}
+}
+
+// insertTable is an INSERT clause whose table is aliased.
+type insertTable struct {
+	modifier string
+	table    aliased
+}
+
+func (i insertTable) Build(builder clause.Builder) {
+	if i.modifier != "" {
+		_, _ = builder.WriteString(i.modifier + " ")
+	}
+	_, _ = builder.WriteString("INTO ")
+	i.table.Build(builder)
+}
+
+// insert names the table of an INSERT physically. The logical name stays known only
+// where an upsert may speak of it, and the dialect allows it.
+func (b *bound) insert(stmt *gorm.Statement, c *clause.Clause) {
+	table, renamed := b.physical()
+	insert, ok := c.Expression.(clause.Insert)
+	if !ok || !renamed || insert.Table.Name != "" {
+		return
+	}
+	if b.upsertAlias(stmt) {
+		c.Expression = insertTable{insert.Modifier, table}
+		return
+	}
+	insert.Table = clause.Table{Name: table.physical}
+	c.Expression = insert
+}
+
+// upsertAlias reports whether the table of an INSERT is given its alias.
+func (b *bound) upsertAlias(stmt *gorm.Statement) bool {
+	_, upsert := stmt.Clauses["ON CONFLICT"]
+	return upsert && b.in.insertAlias()
+}
+
+// values stamps the rows of an INSERT: the last place, after hooks, Select and Omit.
+func (b *bound) values(stmt *gorm.Statement, c *clause.Clause) {
+	values, ok := c.Expression.(clause.Values)
+	if !ok || b.scope == nil {
+		return
+	}
+	stamped, err := b.scope.Values(values)
+	if err != nil {
+		b.fail(stmt, b.mismatch(err))
+		return
+	}
+	c.Expression = stamped
+}
+
+// set keeps the tenant column out of an UPDATE.
+func (b *bound) set(stmt *gorm.Statement, c *clause.Clause) {
+	set, ok := c.Expression.(clause.Set)
+	if !ok || b.scope == nil {
+		return
+	}
+	kept, err := b.scope.Set(set)
+	if err != nil {
+		b.fail(stmt, b.mismatch(err))
+		return
+	}
+	c.Expression = kept
+}
+
+// conditions makes the user's conditions one that the predicate can be AND-ed to,
+// and refuses those that ask for another tenant or would break out.
+func (b *bound) conditions(stmt *gorm.Statement, c *clause.Clause) {
+	where, ok := c.Expression.(clause.Where)
+	if !ok || b.scope == nil {
+		return
+	}
+	if len(where.Exprs) == 0 && b.filter {
+		c.Expression = nil
+		return
+	}
+	if err := b.scope.Conditions(where.Exprs, b.table.alias); err != nil {
+		b.fail(stmt, b.mismatch(err))
+		return
+	}
+	if !b.filter {
+		return
+	}
+	b.where = true
+	if fragment, ok := unbalanced(where.Exprs); ok {
+		b.fail(stmt, b.route.refusal(nil, fmt.Sprintf("the condition %q does not close what it opens", fragment)))
+		return
+	}
+	c.Expression = scopes.Grouped(where)
+}
+
+// unbalanced finds a condition written as text that could break out of its parentheses.
+func unbalanced(exprs []clause.Expression) (string, bool) {
+	for _, expr := range exprs {
+		var text string
+		switch e := expr.(type) {
+		case clause.Expr:
+			text = e.SQL
+		case clause.NamedExpr:
+			text = e.SQL
+		case clause.Where:
+			return unbalanced(e.Exprs)
+		case clause.AndConditions:
+			return unbalanced(e.Exprs)
+		case clause.OrConditions:
+			return unbalanced(e.Exprs)
+		case clause.NotConditions:
+			return unbalanced(e.Exprs)
+		}
+		if text != "" && !sqltext.Balanced(text) {
+			return text, true
+		}
+	}
+	return "", false
+}
+
+// buildNarrow writes the predicate.
+func buildNarrow(_ clause.Clause, builder clause.Builder) {
+	b := boundTo(builder)
+	if b == nil || !b.filter {
+		return
+	}
+	separator := "WHERE "
+	if b.where {
+		separator = "AND "
+	}
+	for _, predicate := range append([]clause.Expression{b.scope.Predicate(b.table.alias)}, b.extra...) {
+		_, _ = builder.WriteString(separator)
+		predicate.Build(builder)
+		separator = " AND "
+	}
+}

@@ -1,0 +1,48 @@
+package tenancy
+
+import (
+	"context"
+
+	"github.com/gormtenancy/tenancy/internal/names"
+)
+
+// DefaultColumn is the tenant column where [Config.Column] is empty.
+const DefaultColumn = "tenant_id"
+
+// Config says how tenants are kept apart. Only Strategy must be set.
+type Config struct {
+	// Strategy keeps the tenants apart. Required.
+	Strategy Strategy
+	// Models lists the owned models: their rows belong to a tenant. Pointers to
+	// structs, as for AutoMigrate. A model that is in neither list is owned.
+	// List all the same what exists: migrations and Verify go by this list.
+	Models []any
+	// Shared lists the models that are common to all tenants. They live in the
+	// base database under their own names, and need no tenant in the context.
+	Shared []any
+	// Column is the database name of the tenant column. Empty: "tenant_id".
+	Column string
+	// Resolve finds the tenant of a context that [WithTenant] has not seen. nil:
+	// there is none. An error that it returns reaches the caller unchanged; a
+	// zero Tenant means that there is none. It is called for every such
+	// statement, from any goroutine, so it should be quick.
+	Resolve func(context.Context) (Tenant, error)
+}
+
+// check validates what can be validated without a database.
+func (c Config) check() error {
+	switch {
+	case c.Strategy == nil:
+		return configError("Strategy is nil; choose one, for example strategies.Schema{}")
+	case !names.Column(c.column()):
+		return configError("Column %q is not a column's name; use letters, digits and underscores", c.Column)
+	}
+	return nil
+}
+
+func (c Config) column() string {
+	if c.Column == "" {
+		return DefaultColumn
+	}
+	return c.Column
+}

@@ -1,0 +1,57 @@
+package ddl
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"gorm.io/gorm"
+)
+
+// Exclusive runs fn on one connection of db, in a transaction that nobody else can
+// have at the same time, in this process or another. fn's error rolls back
+// everything and comes back unchanged.
+func Exclusive(ctx context.Context, db *sql.DB, dialect string, fn func(tx gorm.ConnPool) error) (err error) {
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if closeErr := closing(conn); err == nil {
+			err = closeErr
+		}
+	}()
+	if dialect == "sqlite" {
+		return exclusiveSQLite(ctx, conn, fn)
+	}
+	return inTransaction(ctx, conn, fn)
+}
+
+func closing(conn *sql.Conn) error {
+	if err := conn.Close(); !errors.Is(err, sql.ErrConnDone) {
+		return err
+	}
+	return nil
+}
+
+// inTransaction is for databases of which nothing better is known.
+func inTransaction(ctx context.Context, conn *sql.Conn, fn func(tx gorm.ConnPool) error) error {
+	tx, err := conn.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }()
+	if err := fn(tx); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// within makes a connection on which a transaction was begun by hand look like a
+// transaction, so that GORM nests with savepoints in it. Its end is not GORM's to decide.
+type within struct{ *sql.Conn }
+
+func (within) Commit() error   { return gorm.ErrInvalidTransaction }
+func (within) Rollback() error { return gorm.ErrInvalidTransaction }
+
+func (within) StmtContext(_ context.Context, stmt *sql.Stmt) *sql.Stmt { return stmt }

@@ -1,0 +1,97 @@
+package ddl
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"gorm.io/gorm"
+)
+
+// exclusiveSQLite follows SQLite's own procedure for changing a table that others
+// refer to: foreign keys off, which only works outside a transaction, one
+// transaction that holds the write lock from its start, foreign keys checked and on
+// again (https://www.sqlite.org/lang_altertable.html, section 7). With foreign keys
+// on, replacing a table would delete the rows that refer to it.
+func exclusiveSQLite(ctx context.Context, conn *sql.Conn, fn func(tx gorm.ConnPool) error) (err error) {
+	var enforced bool
+	if err := conn.QueryRowContext(ctx, "PRAGMA foreign_keys").Scan(&enforced); err != nil {
+		return err
+	}
+	if enforced {
+		if _, err := conn.ExecContext(ctx, "PRAGMA foreign_keys = OFF"); err != nil {
+			return err
+		}
+		defer func() { restoreForeignKeys(conn) }()
+	}
+	if err := beginImmediate(ctx, conn); err != nil {
+		return err
+	}
+	committed := false
+	defer func() {
+		if !committed {
+			_, _ = conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
+		}
+	}()
+	if err := fn(within{conn}); err != nil {
+		return err
+	}
+	if enforced {
+		if err := checkForeignKeys(ctx, conn); err != nil {
+			return err
+		}
+	}
+	if _, err := conn.ExecContext(ctx, "COMMIT"); err != nil {
+		return err
+	}
+	committed = true
+	return nil
+}
+
+// beginImmediate waits for the write lock as long as ctx lasts: the driver's own
+// patience is a matter of the DSN, and may be none.
+func beginImmediate(ctx context.Context, conn *sql.Conn) error {
+	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
+		_, err := conn.ExecContext(ctx, "BEGIN IMMEDIATE")
+		if err == nil || !busy(err) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%w while waiting for the database's write lock: %w", context.Cause(ctx), err)
+		case <-time.After(pause):
+		}
+	}
+}
+
+func busy(err error) bool {
+	return strings.Contains(err.Error(), "database is locked") || strings.Contains(err.Error(), "database table is locked")
+}
+
+// restoreForeignKeys gives the connection back as it was, or not at all.
+func restoreForeignKeys(conn *sql.Conn) {
+	if _, err := conn.ExecContext(context.Background(), "PRAGMA foreign_keys = ON"); err != nil {
+		_ = conn.Raw(func(any) error { return driver.ErrBadConn })
+	}
+}
+
+// checkForeignKeys refuses a change that would leave rows referring to nothing.
+func checkForeignKeys(ctx context.Context, conn *sql.Conn) error {
+	rows, err := conn.QueryContext(ctx, `SELECT "table", "parent" FROM pragma_foreign_key_check LIMIT 1`)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }()
+	if rows.Next() {
+		var table, parent string
+		if err := rows.Scan(&table, &parent); err != nil {
+			return err
+		}
+		return errors.Join(fmt.Errorf("rows of %q refer to rows of %q that do not exist; mend the data first", table, parent), rows.Close())
+	}
+	return rows.Err()
+}

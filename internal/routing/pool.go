@@ -1,0 +1,176 @@
+package routing
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"gorm.io/gorm"
+)
+
+// ErrPrepare is the answer to PrepareContext on the pool: a statement prepared
+// there would serve whichever tenant asks for its text next.
+var ErrPrepare = errors.New("a statement cannot be prepared for all tenants at once; prepare it inside a transaction, or set PrepareStmt in gorm.Config")
+
+// Pool is the gorm.ConnPool of all tenants. It looks at the context of every call
+// and uses the pool of that context's target. Safe for concurrent use.
+type Pool struct {
+	router Router
+	base   gorm.ConnPool
+}
+
+// New returns a pool that sends what has no pool of its own to base.
+func New(base gorm.ConnPool, router Router) *Pool {
+	return &Pool{router: router, base: base}
+}
+
+// Over returns the same pool with another base: a replica, a pinned connection.
+func (p *Pool) Over(base gorm.ConnPool) *Pool {
+	if base == p.base {
+		return p
+	}
+	return New(base, p.router)
+}
+
+// Base returns the pool for what has none of its own.
+func (p *Pool) Base() gorm.ConnPool { return p.base }
+
+// PrepareContext always fails with ErrPrepare.
+func (p *Pool) PrepareContext(context.Context, string) (*sql.Stmt, error) { return nil, ErrPrepare }
+
+// ExecContext runs a text that GORM's callbacks have not seen.
+func (p *Pool) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	target, err := p.router.Statement(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return p.exec(ctx, target, false, query, args)
+}
+
+// QueryContext runs a text that GORM's callbacks have not seen.
+func (p *Pool) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	target, err := p.router.Statement(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return p.query(ctx, target, false, query, args)
+}
+
+// QueryRowContext runs a text that GORM's callbacks have not seen. A failure
+// is in the row that it returns.
+func (p *Pool) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	target, err := p.router.Statement(ctx)
+	if err != nil {
+		return failedRow(err)
+	}
+	return p.queryRow(ctx, target, false, query, args)
+}
+
+// BeginTx begins a transaction that belongs to the owner in ctx.
+func (p *Pool) BeginTx(ctx context.Context, opts *sql.TxOptions) (gorm.ConnPool, error) {
+	return p.begin(ctx, opts)
+}
+
+// GetDBConn returns the base *sql.DB, whose limits are the application's to set.
+func (p *Pool) GetDBConn() (*sql.DB, error) { return sqlDB(p.base) }
+
+// Ping pings the base pool.
+func (p *Pool) Ping() error {
+	if pinger, ok := p.base.(interface{ Ping() error }); ok {
+		return pinger.Ping()
+	}
+	return nil
+}
+
+func (p *Pool) exec(ctx context.Context, target *Target, built bool, query string, args []any) (sql.Result, error) {
+	query, err := target.inspect(query, built)
+	if err != nil {
+		return nil, err
+	}
+	pool, release, err := target.acquire(ctx, p.base)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	result, err := pool.ExecContext(ctx, query, args...)
+	return result, target.explain(err)
+}
+
+// query lets the pool go as soon as the rows are there: they hold a connection of
+// it until they are closed, and closing a pool leaves such a connection alone.
+func (p *Pool) query(ctx context.Context, target *Target, built bool, query string, args []any) (*sql.Rows, error) {
+	query, err := target.inspect(query, built)
+	if err != nil {
+		return nil, err
+	}
+	pool, release, err := target.acquire(ctx, p.base)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	rows, err := pool.QueryContext(ctx, query, args...)
+	return rows, target.explain(err)
+}
+
+func (p *Pool) queryRow(ctx context.Context, target *Target, built bool, query string, args []any) *sql.Row {
+	query, err := target.inspect(query, built)
+	if err != nil {
+		return failedRow(err)
+	}
+	pool, release, err := target.acquire(ctx, p.base)
+	if err != nil {
+		return failedRow(err)
+	}
+	defer release()
+	return target.row(pool.QueryRowContext(ctx, query, args...))
+}
+
+func (p *Pool) begin(ctx context.Context, opts *sql.TxOptions) (*Tx, error) {
+	target, err := p.router.Begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	pool, release, err := target.acquire(ctx, p.base)
+	if err != nil {
+		return nil, err
+	}
+	inner, err := begin(ctx, pool, opts)
+	if err != nil {
+		release()
+		return nil, target.explain(err)
+	}
+	return newTx(ctx, p, target.Owner, inner, release), nil
+}
+
+// begin begins a transaction on whatever kind of pool it is given.
+func begin(ctx context.Context, pool gorm.ConnPool, opts *sql.TxOptions) (transaction, error) {
+	switch beginner := pool.(type) {
+	case gorm.TxBeginner:
+		tx, err := beginner.BeginTx(ctx, opts)
+		if err != nil {
+			return nil, err
+		}
+		return tx, nil
+	case gorm.ConnPoolBeginner:
+		inner, err := beginner.BeginTx(ctx, opts)
+		if err != nil {
+			return nil, err
+		}
+		if tx, ok := inner.(transaction); ok {
+			return tx, nil
+		}
+	}
+	return nil, gorm.ErrInvalidTransaction
+}
+
+// sqlDB finds the *sql.DB at the bottom of a pool.
+func sqlDB(pool gorm.ConnPool) (*sql.DB, error) {
+	switch p := pool.(type) {
+	case *sql.DB:
+		return p, nil
+	case gorm.GetDBConnector:
+		return p.GetDBConn()
+	default:
+		return nil, gorm.ErrInvalidDB
+	}
+}

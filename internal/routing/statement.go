@@ -1,0 +1,168 @@
+package routing
+
+import (
+	"context"
+	"database/sql"
+
+	"gorm.io/gorm"
+)
+
+// Statement is the pool of one statement of GORM: it knows the target that the
+// callbacks chose, and tells the statement's own text from any other that
+// somebody sends through the same handle, from a hook for instance.
+type Statement struct {
+	pool   *Pool
+	tx     *Tx // nil outside a transaction
+	target *Target
+	stmt   *gorm.Statement
+	raw    bool // the user wrote the text
+	// Note is for whoever made the statement.
+	Note any
+}
+
+// Statement returns the pool of stmt outside a transaction.
+func (p *Pool) Statement(stmt *gorm.Statement, target *Target, raw bool, note any) *PoolStatement {
+	return &PoolStatement{Statement{pool: p, target: target, stmt: stmt, raw: raw, Note: note}}
+}
+
+// Statement returns the pool of stmt inside the transaction. It fails when the
+// transaction is not the target's.
+func (tx *Tx) Statement(stmt *gorm.Statement, target *Target, raw bool, note any) (*TxStatement, error) {
+	if err := tx.check(target); err != nil {
+		return nil, err
+	}
+	return &TxStatement{Statement{pool: tx.pool, tx: tx, target: target, stmt: stmt, raw: raw, Note: note}}, nil
+}
+
+// Of returns the statement that stmt runs as, or nil.
+func Of(stmt *gorm.Statement) *Statement {
+	var s *Statement
+	switch p := stmt.ConnPool.(type) {
+	case *PoolStatement:
+		s = &p.Statement
+	case *TxStatement:
+		s = &p.Statement
+	default:
+		return nil
+	}
+	if s.stmt != stmt {
+		return nil
+	}
+	return s
+}
+
+// own reports whether query is the text of the statement itself.
+func (s *Statement) own(query string) bool { return query == s.stmt.SQL.String() }
+
+// choose returns the target for a text, and whether GORM built it.
+func (s *Statement) choose(ctx context.Context, query string) (target *Target, built bool, err error) {
+	if s.own(query) {
+		return s.target, !s.raw, nil
+	}
+	if s.tx != nil {
+		target, err = s.tx.target(ctx)
+	} else {
+		target, err = s.pool.router.Statement(ctx)
+	}
+	return target, false, err
+}
+
+// ExecContext implements gorm.ConnPool.
+func (s *Statement) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	target, built, err := s.choose(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	if s.tx != nil {
+		return s.tx.exec(ctx, target, built, query, args)
+	}
+	return s.pool.exec(ctx, target, built, query, args)
+}
+
+// QueryContext implements gorm.ConnPool.
+func (s *Statement) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	target, built, err := s.choose(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	if s.tx != nil {
+		return s.tx.query(ctx, target, built, query, args)
+	}
+	return s.pool.query(ctx, target, built, query, args)
+}
+
+// QueryRowContext implements gorm.ConnPool.
+func (s *Statement) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	target, built, err := s.choose(ctx, query)
+	if err != nil {
+		return failedRow(err)
+	}
+	if s.tx != nil {
+		return s.tx.queryRow(ctx, target, built, query, args)
+	}
+	return s.pool.queryRow(ctx, target, built, query, args)
+}
+
+// GetDBConn implements gorm.GetDBConnector.
+func (s *Statement) GetDBConn() (*sql.DB, error) { return s.pool.GetDBConn() }
+
+// PoolStatement is a Statement outside a transaction.
+type PoolStatement struct{ Statement }
+
+// PrepareContext implements gorm.ConnPool; see Pool.PrepareContext.
+func (s *PoolStatement) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
+	return s.pool.PrepareContext(ctx, query)
+}
+
+// BeginTx implements gorm.ConnPoolBeginner. The transaction that it begins runs the same statement.
+func (s *PoolStatement) BeginTx(ctx context.Context, opts *sql.TxOptions) (gorm.ConnPool, error) {
+	tx, err := s.pool.begin(ctx, opts)
+	if err != nil {
+		return nil, err
+	}
+	if tx.check(s.target) != nil { // begun from a hook, for somebody else
+		return tx, nil
+	}
+	own := s.Statement
+	own.tx = tx
+	return &TxStatement{own}, nil
+}
+
+// Pool returns the pool underneath.
+func (s *PoolStatement) Pool() *Pool { return s.pool }
+
+// TxStatement is a Statement inside a transaction.
+type TxStatement struct{ Statement }
+
+// PrepareContext implements gorm.ConnPool; see Tx.PrepareContext.
+func (s *TxStatement) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
+	return s.tx.PrepareContext(ctx, query)
+}
+
+// StmtContext implements gorm.Tx.
+func (s *TxStatement) StmtContext(ctx context.Context, stmt *sql.Stmt) *sql.Stmt {
+	return s.tx.StmtContext(ctx, stmt)
+}
+
+// Commit implements gorm.TxCommitter.
+func (s *TxStatement) Commit() error { return s.tx.Commit() }
+
+// Rollback implements gorm.TxCommitter.
+func (s *TxStatement) Rollback() error { return s.tx.Rollback() }
+
+// Tx returns the transaction underneath.
+func (s *TxStatement) Tx() *Tx { return s.tx }
+
+// Fixed returns a pool whose every call goes to target, whatever its context says.
+func (p *Pool) Fixed(target *Target) gorm.ConnPool { return New(p.base, fixed(p.router, target)) }
+
+// Fixed returns the transaction with every call on target, whatever its context says.
+func (tx *Tx) Fixed(target *Target) gorm.ConnPool {
+	pool := New(tx.pool.base, fixed(tx.pool.router, target))
+	return &Tx{pool: pool, owner: tx.owner, inner: tx.inner, release: func() {}, unwatch: func() bool { return true }}
+}
+
+func fixed(r Router, target *Target) Router {
+	always := func(context.Context) (*Target, error) { return target, nil }
+	return Router{Statement: always, Begin: always, Mismatch: r.Mismatch}
+}

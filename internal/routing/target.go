@@ -1,0 +1,55 @@
+// Package routing is the connection pool under GORM: it sends each statement,
+// transaction and stream where its context says.
+package routing
+
+import (
+	"context"
+
+	"gorm.io/gorm"
+)
+
+// Target is where the statements of one owner run, and the last look that is
+// taken at them. It is data made by a Router and never changed afterwards.
+type Target struct {
+	// Owner identifies who the statements belong to; transactions record it.
+	Owner string
+	// Acquire lends the owner's own pool. nil: the base pool.
+	Acquire func(ctx context.Context) (gorm.ConnPool, func(), error)
+	// Inspect takes the last look at a text: it returns the text to send, or why
+	// none is sent. built is true for a text that GORM built for a model. nil: all pass.
+	Inspect func(query string, built bool) (string, error)
+	// Explain may replace an error of the database. nil: errors stay as they are.
+	Explain func(err error) error
+}
+
+// Router finds the target of a context.
+type Router struct {
+	// Statement finds it for a statement that GORM's callbacks have not seen.
+	Statement func(ctx context.Context) (*Target, error)
+	// Begin finds it for a new transaction.
+	Begin func(ctx context.Context) (*Target, error)
+	// Mismatch makes the error for a transaction of one owner in the hands of another.
+	Mismatch func(owner, user string) error
+}
+
+func (t *Target) explain(err error) error {
+	if err == nil || t.Explain == nil {
+		return err
+	}
+	return t.Explain(err)
+}
+
+func (t *Target) inspect(query string, built bool) (string, error) {
+	if t.Inspect == nil {
+		return query, nil
+	}
+	return t.Inspect(query, built)
+}
+
+// acquire lends the pool that the target's statements run on.
+func (t *Target) acquire(ctx context.Context, base gorm.ConnPool) (gorm.ConnPool, func(), error) {
+	if t.Acquire == nil {
+		return base, func() {}, nil
+	}
+	return t.Acquire(ctx)
+}

@@ -1,0 +1,153 @@
+package routing
+
+import (
+	"context"
+	"database/sql"
+	"sync"
+
+	"gorm.io/gorm"
+)
+
+// transaction is what GORM asks of one.
+type transaction = gorm.Tx
+
+// Tx is a transaction that knows whose it is. Like *sql.Tx it may be used from
+// several goroutines, one statement at a time.
+type Tx struct {
+	pool  *Pool
+	owner string
+	inner transaction
+
+	release func() // gives the pool back, once
+	unwatch func() bool
+}
+
+func newTx(ctx context.Context, pool *Pool, owner string, inner transaction, release func()) *Tx {
+	tx := &Tx{pool: pool, owner: owner, inner: inner, release: sync.OnceFunc(release)}
+	// A cancelled context rolls the transaction back without anybody's help, so
+	// the pool goes back then, too.
+	tx.unwatch = context.AfterFunc(ctx, tx.release)
+	return tx
+}
+
+// Owner says whose transaction it is.
+func (tx *Tx) Owner() string { return tx.owner }
+
+// Pool returns the pool that the transaction was begun on.
+func (tx *Tx) Pool() *Pool { return tx.pool }
+
+// PrepareContext prepares a statement in the transaction. It is refused where texts
+// are rewritten for each tenant, as whoever keeps the statement keeps it by the
+// text before.
+func (tx *Tx) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
+	target, err := tx.target(ctx)
+	if err != nil {
+		return nil, err
+	}
+	text, err := target.inspect(query, false)
+	if err != nil {
+		return nil, err
+	}
+	if text != query {
+		return nil, ErrPrepare
+	}
+	stmt, err := tx.inner.PrepareContext(ctx, query)
+	return stmt, target.explain(err)
+}
+
+// StmtContext returns the transaction's own form of a prepared statement.
+func (tx *Tx) StmtContext(ctx context.Context, stmt *sql.Stmt) *sql.Stmt {
+	return tx.inner.StmtContext(ctx, stmt)
+}
+
+// ExecContext runs a text that GORM's callbacks have not seen.
+func (tx *Tx) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	target, err := tx.target(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return tx.exec(ctx, target, false, query, args)
+}
+
+// QueryContext runs a text that GORM's callbacks have not seen.
+func (tx *Tx) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	target, err := tx.target(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return tx.query(ctx, target, false, query, args)
+}
+
+// QueryRowContext runs a text that GORM's callbacks have not seen.
+func (tx *Tx) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	target, err := tx.target(ctx)
+	if err != nil {
+		return failedRow(err)
+	}
+	return tx.queryRow(ctx, target, false, query, args)
+}
+
+// Commit commits, and gives the pool back.
+func (tx *Tx) Commit() error {
+	defer tx.finish()
+	return tx.inner.Commit()
+}
+
+// Rollback rolls back, and gives the pool back.
+func (tx *Tx) Rollback() error {
+	defer tx.finish()
+	return tx.inner.Rollback()
+}
+
+// GetDBConn returns the base *sql.DB.
+func (tx *Tx) GetDBConn() (*sql.DB, error) { return tx.pool.GetDBConn() }
+
+func (tx *Tx) finish() {
+	tx.unwatch()
+	tx.release()
+}
+
+// target finds the target of ctx and refuses one that is not the transaction's owner.
+func (tx *Tx) target(ctx context.Context) (*Target, error) {
+	target, err := tx.pool.router.Begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := tx.check(target); err != nil {
+		return nil, err
+	}
+	return target, nil
+}
+
+func (tx *Tx) check(target *Target) error {
+	if target.Owner != tx.owner {
+		return tx.pool.router.Mismatch(tx.owner, target.Owner)
+	}
+	return nil
+}
+
+func (tx *Tx) exec(ctx context.Context, target *Target, built bool, query string, args []any) (sql.Result, error) {
+	query, err := target.inspect(query, built)
+	if err != nil {
+		return nil, err
+	}
+	result, err := tx.inner.ExecContext(ctx, query, args...)
+	return result, target.explain(err)
+}
+
+func (tx *Tx) query(ctx context.Context, target *Target, built bool, query string, args []any) (*sql.Rows, error) {
+	query, err := target.inspect(query, built)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := tx.inner.QueryContext(ctx, query, args...)
+	return rows, target.explain(err)
+}
+
+func (tx *Tx) queryRow(ctx context.Context, target *Target, built bool, query string, args []any) *sql.Row {
+	query, err := target.inspect(query, built)
+	if err != nil {
+		return failedRow(err)
+	}
+	return target.row(tx.inner.QueryRowContext(ctx, query, args...))
+}

@@ -1,0 +1,52 @@
+package sqltext
+
+// isControlWord reports whether a token begins a statement that controls the
+// transaction it runs in.
+func isControlWord(src string, t token) bool {
+	if t.kind != kindWord {
+		return false
+	}
+	word := src[t.start:t.end]
+	return equalFold(word, "savepoint") || equalFold(word, "release") || equalFold(word, "rollback")
+}
+
+// Control reports whether query only controls the transaction it runs in:
+// SAVEPOINT x, RELEASE [SAVEPOINT] x or ROLLBACK TO [SAVEPOINT] x. A trailing
+// semicolon, space and comments are allowed.
+func Control(query string) bool {
+	if hasZero(query) {
+		return false
+	}
+	s := scanner{src: query}
+	is := func(t token, word string) bool {
+		return t.kind == kindWord && equalFold(query[t.start:t.end], word)
+	}
+	t := s.next()
+	switch {
+	case is(t, "savepoint"):
+		t = s.next()
+	case is(t, "release"):
+		t = s.next()
+		if is(t, "savepoint") {
+			t = s.next()
+		}
+	case is(t, "rollback"):
+		if !is(s.next(), "to") {
+			return false
+		}
+		t = s.next()
+		if is(t, "savepoint") {
+			t = s.next()
+		}
+	default:
+		return false
+	}
+	if !t.isName() {
+		return false
+	}
+	t = s.next()
+	for t.kind == kindPunct && t.char == ';' {
+		t = s.next()
+	}
+	return t.kind == kindEnd
+}

@@ -1,0 +1,65 @@
+package tenancy
+
+import (
+	"context"
+	"slices"
+
+	"gorm.io/gorm"
+
+	"github.com/gormtenancy/tenancy/internal/ddl"
+)
+
+// Migrate brings the tables of values to the models on tx, under the names of b. tx
+// is a transaction, or a connection that nobody else uses: see the strategies.
+func (in *Installation) Migrate(ctx context.Context, tx gorm.ConnPool, b Binding, values []any) error {
+	p, err := in.newPhysical(ctx, tx, b, in.db)
+	if err != nil {
+		return err
+	}
+	return p.autoMigrate(values)
+}
+
+func (p *physical) autoMigrate(values []any) error {
+	if err := p.prepare(values...); err != nil {
+		return err
+	}
+	if err := p.db.Migrator().AutoMigrate(values...); err != nil {
+		return err
+	}
+	if len(p.joins) == 0 {
+		return nil
+	}
+	return p.db.Migrator().AutoMigrate(p.joins...)
+}
+
+// MigrateShared brings the tables of the shared models to the models.
+func (in *Installation) MigrateShared(ctx context.Context) error {
+	return in.migrateShared(ctx, in.config.Shared, in.db)
+}
+
+func (in *Installation) migrateShared(ctx context.Context, values []any, like *gorm.DB) error {
+	if len(values) == 0 {
+		return nil
+	}
+	base, err := in.Base()
+	if err != nil {
+		return err
+	}
+	return ddl.Exclusive(ctx, base, in.Dialect(), func(tx gorm.ConnPool) error {
+		p, err := in.newPhysical(ctx, tx, Binding{}, like)
+		if err != nil {
+			return err
+		}
+		return p.autoMigrate(values)
+	})
+}
+
+// Pending lists the statements that Migrate would send: none, when the database is
+// what the models say.
+func (in *Installation) Pending(ctx context.Context, pool gorm.ConnPool, b Binding, values []any) ([]string, error) {
+	record := &ddl.Recorder{ConnPool: pool}
+	if err := in.Migrate(ctx, record, b, values); err != nil {
+		return nil, err
+	}
+	return slices.Compact(record.Statements), nil
+}

@@ -1,0 +1,136 @@
+package migrate
+
+import (
+	"context"
+	"iter"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/gormtenancy/tenancy"
+)
+
+// Up brings all tenants to the models, several at a time: those that are there are
+// migrated, those that are missing are provisioned. Tenants that share structures are
+// migrated once. A run that was killed is simply repeated.
+//
+// The report names every tenant. The error is nil when all are done, and a
+// [*PartialError] otherwise; an error in the sequence ends the run.
+func (m *Migrator) Up(ctx context.Context, tenants iter.Seq2[tenancy.Tenant, error]) (*Report, error) {
+	if err := m.in.MigrateShared(ctx); err != nil {
+		return &Report{}, m.failed(err, "up", tenancy.Tenant{})
+	}
+	groups := &groups{provision: m.in.Provider().Provision}
+	return m.run(ctx, "up", tenants, func(ctx context.Context, t tenancy.Tenant) (State, error) {
+		if _, err := m.in.Bind(t); err != nil {
+			return Failed, m.complete(err, "up", t)
+		}
+		if err := groups.do(ctx, m.in.Provider().Group(t), t); err != nil {
+			return Failed, m.failed(err, "up", t)
+		}
+		return Done, nil
+	})
+}
+
+// Status verifies all tenants, several at a time. Tenants that are missing or drifted
+// are the report's business; the error is for those that could not be asked.
+func (m *Migrator) Status(ctx context.Context, tenants iter.Seq2[tenancy.Tenant, error]) (*Report, error) {
+	return m.run(ctx, "status", tenants, func(ctx context.Context, t tenancy.Tenant) (State, error) {
+		err := m.Verify(ctx, t)
+		return stateOf(err), err
+	})
+}
+
+// groups does the work of tenants that share structures once.
+type groups struct {
+	provision func(context.Context, tenancy.Tenant) error
+	done      sync.Map // group → func() error
+}
+
+func (g *groups) do(ctx context.Context, group string, t tenancy.Tenant) error {
+	once, _ := g.done.LoadOrStore(group, sync.OnceValue(func() error { return g.provision(ctx, t) }))
+	return once.(func() error)()
+}
+
+// work does one tenant's part of a run.
+type work func(context.Context, tenancy.Tenant) (State, error)
+
+// run does the work for every tenant and keeps the report.
+func (m *Migrator) run(ctx context.Context, name string, tenants iter.Seq2[tenancy.Tenant, error], do work) (*Report, error) {
+	r := &run{do: do, stopAfter: m.stop, began: time.Now()}
+	bar := newProgress(m.out, name)
+	var workers errgroup.Group
+	workers.SetLimit(m.workers)
+	var source error
+	for t, err := range tenants {
+		if err != nil {
+			source = err
+			break
+		}
+		at := r.add(t)
+		if ctx.Err() != nil || r.stopped() {
+			continue
+		}
+		workers.Go(func() error {
+			r.one(ctx, at, t)
+			bar.done(r.result(at))
+			return nil
+		})
+	}
+	_ = workers.Wait() // a worker's failure is in the report
+	bar.finish()
+	if source == nil {
+		source = context.Cause(ctx)
+	}
+	report := r.report()
+	return report, report.err(source)
+}
+
+// run is a run under way.
+type run struct {
+	do        work
+	stopAfter int
+	began     time.Time
+
+	mu      sync.Mutex
+	results []Result
+	failed  int
+}
+
+func (r *run) add(t tenancy.Tenant) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.results = append(r.results, Result{Tenant: t, State: Skipped})
+	return len(r.results) - 1
+}
+
+func (r *run) stopped() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.stopAfter > 0 && r.failed >= r.stopAfter
+}
+
+func (r *run) one(ctx context.Context, at int, t tenancy.Tenant) {
+	if ctx.Err() != nil || r.stopped() {
+		return
+	}
+	began := time.Now()
+	state, err := r.do(ctx, t)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.results[at] = Result{Tenant: t, State: state, Err: err, Took: time.Since(began)}
+	if state == Failed {
+		r.failed++
+	}
+}
+
+func (r *run) result(at int) Result {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.results[at]
+}
+
+func (r *run) report() *Report {
+	return &Report{Results: r.results, Took: time.Since(r.began)}
+}

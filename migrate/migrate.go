@@ -1,0 +1,123 @@
+// Package migrate creates, migrates, verifies and removes the structures of tenants:
+// one at a time, or the whole fleet.
+package migrate
+
+import (
+	"context"
+	"errors"
+	"io"
+	"iter"
+	"runtime"
+
+	"gorm.io/gorm"
+
+	"github.com/gormtenancy/tenancy"
+)
+
+// Migrator works on the structures of tenants, whatever the strategy. Its methods may
+// be called from several goroutines, and from several processes, at once.
+type Migrator struct {
+	in      *tenancy.Installation
+	workers int
+	stop    int
+	out     io.Writer
+}
+
+// Option changes how a [Migrator] works.
+type Option func(*Migrator)
+
+// Workers sets how many tenants are worked on at once. Default: the number of CPUs.
+func Workers(n int) Option { return func(m *Migrator) { m.workers = n } }
+
+// StopAfter makes a run of many tenants stop after n failures; tenants not begun by
+// then are reported as skipped. Default 0: never.
+func StopAfter(n int) Option { return func(m *Migrator) { m.stop = n } }
+
+// Progress shows the progress of a run on w: a bar on a terminal, a line now and then
+// elsewhere. Default: none.
+func Progress(w io.Writer) Option { return func(m *Migrator) { m.out = w } }
+
+// New returns a migrator for the handle db, on which the plugin was installed. It
+// returns [tenancy.ErrNotInstalled] where it was not.
+func New(db *gorm.DB, options ...Option) (*Migrator, error) {
+	in, err := tenancy.Installed(db)
+	if err != nil {
+		return nil, err
+	}
+	m := &Migrator{in: in, workers: runtime.GOMAXPROCS(0)}
+	for _, option := range options {
+		option(m)
+	}
+	if m.workers < 1 {
+		return nil, &tenancy.Error{Kind: tenancy.ErrConfig, Detail: "migrate.Workers needs at least one worker"}
+	}
+	return m, nil
+}
+
+// Provision creates the tenant's structures, the shared ones too where they are
+// missing, and brings both to the models. It may be repeated, and called at once from
+// many goroutines and processes: all succeed. When it fails, a tenant that lived
+// before lives on unharmed, and a new one leaves nothing behind.
+func (m *Migrator) Provision(ctx context.Context, t tenancy.Tenant) error {
+	if _, err := m.in.Bind(t); err != nil {
+		return m.complete(err, "provision", t)
+	}
+	if err := m.in.MigrateShared(ctx); err != nil {
+		return m.failed(err, "provision", t)
+	}
+	return m.failed(m.in.Provider().Provision(ctx, t), "provision", t)
+}
+
+// Destroy removes everything of the tenant for good, and nothing else. Destroying a
+// tenant that is not there is no error. [tenancy.ErrTenantMismatch] means that the
+// structures by the tenant's name belong to another.
+func (m *Migrator) Destroy(ctx context.Context, t tenancy.Tenant) error {
+	if _, err := m.in.Bind(t); err != nil {
+		return m.complete(err, "destroy", t)
+	}
+	return m.failed(m.in.Provider().Destroy(ctx, t), "destroy", t)
+}
+
+// Verify asks the database whether the tenant's isolation holds. It returns
+// [tenancy.ErrNotProvisioned], or [tenancy.ErrDrifted] with all that differs.
+func (m *Migrator) Verify(ctx context.Context, t tenancy.Tenant) error {
+	if _, err := m.in.Bind(t); err != nil {
+		return m.complete(err, "verify", t)
+	}
+	return m.failed(m.in.Provider().Verify(ctx, t), "verify", t)
+}
+
+// failed makes an error of the database one that says whose it was.
+func (m *Migrator) failed(err error, op string, t tenancy.Tenant) error {
+	var known *tenancy.Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &known):
+		return m.complete(err, op, t)
+	default:
+		return &tenancy.Error{Kind: tenancy.ErrMigration, Op: op, Tenant: t.ID, Strategy: m.in.Strategy(), Cause: err}
+	}
+}
+
+// complete says whose an error of tenancy was, where it does not say so itself.
+func (m *Migrator) complete(err error, op string, t tenancy.Tenant) error {
+	known, ok := err.(*tenancy.Error)
+	if !ok || known.Op != "" {
+		return err
+	}
+	named := *known
+	named.Op, named.Tenant, named.Strategy = op, t.ID, m.in.Strategy()
+	return &named
+}
+
+// Tenants makes what [Migrator.Up] takes of a slice.
+func Tenants(tenants ...tenancy.Tenant) iter.Seq2[tenancy.Tenant, error] {
+	return func(yield func(tenancy.Tenant, error) bool) {
+		for _, t := range tenants {
+			if !yield(t, nil) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,83 @@
+package migrate
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+)
+
+// progress shows how far a run is.
+type progress interface {
+	done(Result)
+	finish()
+}
+
+func newProgress(w io.Writer, name string) progress {
+	if w == nil {
+		return silent{}
+	}
+	if file, ok := w.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
+		return &bar{bar: progressbar.NewOptions(-1,
+			progressbar.OptionSetWriter(w),
+			progressbar.OptionSetDescription(name),
+			progressbar.OptionShowCount(),
+			progressbar.OptionShowIts(),
+			progressbar.OptionSetItsString("tenants"),
+			progressbar.OptionThrottle(100*time.Millisecond),
+			progressbar.OptionOnCompletion(func() { _, _ = fmt.Fprintln(w) }),
+		)}
+	}
+	return &lines{w: w, name: name, began: time.Now(), last: time.Now()}
+}
+
+type silent struct{}
+
+func (silent) done(Result) {}
+func (silent) finish()     {}
+
+// bar is for terminals. The number of tenants is not known before the end of their sequence.
+type bar struct{ bar *progressbar.ProgressBar }
+
+func (b *bar) done(Result) { _ = b.bar.Add(1) }
+func (b *bar) finish()     { _ = b.bar.Exit() }
+
+// lines is for logs: failures at once, a count every few seconds, and one at the end.
+type lines struct {
+	w    io.Writer
+	name string
+
+	mu            sync.Mutex
+	began, last   time.Time
+	total, failed int
+}
+
+const lineEvery = 5 * time.Second
+
+func (l *lines) done(r Result) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.total++
+	if r.State == Failed {
+		l.failed++
+		_, _ = fmt.Fprintf(l.w, "%s: %v\n", l.name, r.Err)
+	}
+	if time.Since(l.last) >= lineEvery {
+		l.line()
+	}
+}
+
+func (l *lines) finish() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.line()
+}
+
+func (l *lines) line() {
+	l.last = time.Now()
+	_, _ = fmt.Fprintf(l.w, "%s: %d tenants, %d failed, %s\n", l.name, l.total, l.failed, time.Since(l.began).Round(time.Millisecond))
+}

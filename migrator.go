@@ -1,0 +1,227 @@
+package tenancy
+
+import (
+	"strings"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/schema"
+
+	"github.com/gormtenancy/tenancy/internal/ddl"
+	"github.com/gormtenancy/tenancy/internal/routing"
+)
+
+// migrator returns GORM's migrator for the tenant, or the system, in db's context.
+func (in *Installation) migrator(db *gorm.DB) gorm.Migrator {
+	r, err := in.route(db.Statement.Context)
+	if r == in.system {
+		return in.dialect.Migrator(db)
+	}
+	m := &tenantMigrator{in: in, db: db, route: r, err: err}
+	pool := routing.Failed(err)
+	if err == nil {
+		pool = in.direct(db, r)
+	} else {
+		r = in.nobody
+	}
+	p, openErr := in.newPhysical(db.Statement.Context, pool, r.binding, db)
+	if openErr != nil {
+		return in.dialect.Migrator(db)
+	}
+	m.physical = p
+	m.Migrator = p.db.Migrator()
+	return m
+}
+
+// direct returns the tenant's pool without the last look at texts: the migrator's
+// texts carry physical names already, and read the database's catalog.
+func (in *Installation) direct(db *gorm.DB, r *route) gorm.ConnPool {
+	target := *r.owned
+	target.Inspect = nil
+	h, err := in.handleOf(db.Statement.ConnPool)
+	if err != nil {
+		return routing.Failed(err)
+	}
+	if h.tx != nil {
+		return h.tx.Fixed(&target)
+	}
+	return h.pool.Fixed(&target)
+}
+
+// tenantMigrator is GORM's migrator under the physical names of one tenant.
+type tenantMigrator struct {
+	gorm.Migrator
+	in       *Installation
+	db       *gorm.DB
+	route    *route // nil without a tenant
+	err      error  // why there is none
+	physical *physical
+}
+
+// AutoMigrate migrates shared models in the base database, and the others for the tenant.
+func (m *tenantMigrator) AutoMigrate(values ...any) error {
+	shared, owned, err := m.split(values)
+	if err != nil {
+		return err
+	}
+	if len(owned) > 0 && m.err != nil {
+		return m.in.complete(m.err, "migrate", Tenant{})
+	}
+	ctx := m.db.Statement.Context
+	if err := m.in.migrateShared(ctx, shared, m.db); err != nil {
+		return err
+	}
+	if len(owned) == 0 {
+		return nil
+	}
+	if _, inTransaction := m.db.Statement.ConnPool.(gorm.TxCommitter); inTransaction {
+		return m.physical.autoMigrate(owned)
+	}
+	pool, release, err := m.in.acquire(ctx, m.route.binding)
+	if err != nil {
+		return m.in.complete(err, "migrate", m.route.scope.tenant)
+	}
+	defer release()
+	return ddl.Exclusive(ctx, pool, m.in.Dialect(), func(tx gorm.ConnPool) error {
+		p, err := m.in.newPhysical(ctx, tx, m.route.binding, m.db)
+		if err != nil {
+			return err
+		}
+		return p.autoMigrate(owned)
+	})
+}
+
+func (m *tenantMigrator) split(values []any) (shared, owned []any, err error) {
+	schemas, err := parse(m.db, values)
+	if err != nil {
+		return nil, nil, err
+	}
+	for i, s := range schemas {
+		if m.in.models.of(s.Table, s).shared {
+			shared = append(shared, values[i])
+		} else {
+			owned = append(owned, values[i])
+		}
+	}
+	return shared, owned, nil
+}
+
+// value makes a migrator's argument the tenant's: a logical name becomes the physical
+// one, a model's schema is prepared.
+func (m *tenantMigrator) value(v any) any {
+	if name, ok := v.(string); ok {
+		if m.in.models.of(name, nil).shared {
+			return name
+		}
+		return m.physical.binding.Names.Table(name)
+	}
+	if err := m.physical.prepare(v); err != nil {
+		_ = m.physical.db.AddError(err)
+	}
+	return v
+}
+
+func (m *tenantMigrator) values(vs []any) []any {
+	made := make([]any, len(vs))
+	for i, v := range vs {
+		made[i] = m.value(v)
+	}
+	return made
+}
+
+// GetTables lists the tenant's tables by their logical names.
+func (m *tenantMigrator) GetTables() ([]string, error) {
+	all, err := m.Migrator.GetTables()
+	var own []string
+	for _, table := range all {
+		if logical, ok := strings.CutPrefix(table, m.physical.binding.Names.Prefix); ok {
+			own = append(own, logical)
+		}
+	}
+	return own, err
+}
+
+// The rest of gorm.Migrator, with the tenant's names.
+
+func (m *tenantMigrator) CreateTable(dst ...any) error { return m.Migrator.CreateTable(m.values(dst)...) }
+func (m *tenantMigrator) DropTable(dst ...any) error   { return m.Migrator.DropTable(m.values(dst)...) }
+func (m *tenantMigrator) HasTable(dst any) bool        { return m.Migrator.HasTable(m.value(dst)) }
+
+func (m *tenantMigrator) RenameTable(oldName, newName any) error {
+	return m.Migrator.RenameTable(m.value(oldName), m.value(newName))
+}
+
+func (m *tenantMigrator) TableType(dst any) (gorm.TableType, error) {
+	return m.Migrator.TableType(m.value(dst))
+}
+
+func (m *tenantMigrator) AddColumn(dst any, field string) error {
+	return m.Migrator.AddColumn(m.value(dst), field)
+}
+
+func (m *tenantMigrator) DropColumn(dst any, field string) error {
+	return m.Migrator.DropColumn(m.value(dst), field)
+}
+
+func (m *tenantMigrator) AlterColumn(dst any, field string) error {
+	return m.Migrator.AlterColumn(m.value(dst), field)
+}
+
+func (m *tenantMigrator) MigrateColumn(dst any, field *schema.Field, columnType gorm.ColumnType) error {
+	return m.Migrator.MigrateColumn(m.value(dst), field, columnType)
+}
+
+func (m *tenantMigrator) MigrateColumnUnique(dst any, field *schema.Field, columnType gorm.ColumnType) error {
+	return m.Migrator.MigrateColumnUnique(m.value(dst), field, columnType)
+}
+
+func (m *tenantMigrator) HasColumn(dst any, field string) bool {
+	return m.Migrator.HasColumn(m.value(dst), field)
+}
+
+func (m *tenantMigrator) RenameColumn(dst any, oldName, field string) error {
+	return m.Migrator.RenameColumn(m.value(dst), oldName, field)
+}
+
+func (m *tenantMigrator) ColumnTypes(dst any) ([]gorm.ColumnType, error) {
+	return m.Migrator.ColumnTypes(m.value(dst))
+}
+
+func (m *tenantMigrator) CreateView(name string, option gorm.ViewOption) error {
+	return m.Migrator.CreateView(m.physical.binding.Names.Table(name), option)
+}
+
+func (m *tenantMigrator) DropView(name string) error {
+	return m.Migrator.DropView(m.physical.binding.Names.Table(name))
+}
+
+func (m *tenantMigrator) CreateConstraint(dst any, name string) error {
+	return m.Migrator.CreateConstraint(m.value(dst), name)
+}
+
+func (m *tenantMigrator) DropConstraint(dst any, name string) error {
+	return m.Migrator.DropConstraint(m.value(dst), name)
+}
+
+func (m *tenantMigrator) HasConstraint(dst any, name string) bool {
+	return m.Migrator.HasConstraint(m.value(dst), name)
+}
+
+func (m *tenantMigrator) CreateIndex(dst any, name string) error {
+	return m.Migrator.CreateIndex(m.value(dst), name)
+}
+
+func (m *tenantMigrator) DropIndex(dst any, name string) error {
+	return m.Migrator.DropIndex(m.value(dst), name)
+}
+
+func (m *tenantMigrator) HasIndex(dst any, name string) bool {
+	return m.Migrator.HasIndex(m.value(dst), name)
+}
+
+func (m *tenantMigrator) RenameIndex(dst any, oldName, newName string) error {
+	return m.Migrator.RenameIndex(m.value(dst), oldName, newName)
+}
+
+func (m *tenantMigrator) GetIndexes(dst any) ([]gorm.Index, error) {
+	return m.Migrator.GetIndexes(m.value(dst))
+}

@@ -1,0 +1,189 @@
+package tenancy
+
+import (
+	"context"
+	"reflect"
+	"strconv"
+	"strings"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/callbacks"
+	"gorm.io/gorm/schema"
+
+	"github.com/gormtenancy/tenancy/internal/names"
+)
+
+// physical is a database handle of its own whose schemas carry one tenant's physical
+// names. GORM's migrator reads names from schemas, so it gets schemas that nobody
+// else sees. It is for one goroutine.
+type physical struct {
+	in      *Installation
+	db      *gorm.DB
+	binding Binding
+	done    map[*schema.Schema]bool
+	joins   []any // join tables that must be asked for by themselves
+}
+
+// newPhysical makes the handle on pool. like lends the settings that migrations heed.
+func (in *Installation) newPhysical(ctx context.Context, pool gorm.ConnPool, b Binding, like *gorm.DB) (*physical, error) {
+	db, err := gorm.Open(nil, &gorm.Config{
+		NamingStrategy:         prefixed(like.NamingStrategy, b.Names.Prefix),
+		Logger:                 like.Logger,
+		NowFunc:                like.NowFunc,
+		DryRun:                 like.DryRun,
+		TranslateError:         like.TranslateError,
+		SkipDefaultTransaction: true,
+		DisableAutomaticPing:   true,
+		ConnPool:               pool,
+		ClauseBuilders:         in.builders,
+
+		DisableForeignKeyConstraintWhenMigrating: like.DisableForeignKeyConstraintWhenMigrating,
+		IgnoreRelationshipsWhenMigrating:         like.IgnoreRelationshipsWhenMigrating,
+	})
+	if err != nil {
+		return nil, err
+	}
+	db.Dialector = in.dialect
+	db.Statement.Context = ctx
+	if like.Statement != nil {
+		like.Statement.Settings.Range(func(key, value any) bool {
+			db.Statement.Settings.Store(key, value) // gorm:table_options
+			return true
+		})
+	}
+	registered := in.db.Callback()
+	callbacks.RegisterDefaultCallbacks(db, &callbacks.Config{
+		CreateClauses: registered.Create().Clauses,
+		QueryClauses:  withoutNarrow(registered.Query().Clauses),
+		UpdateClauses: withoutNarrow(registered.Update().Clauses),
+		DeleteClauses: withoutNarrow(registered.Delete().Clauses),
+	})
+	return &physical{in: in, db: db, binding: b, done: map[*schema.Schema]bool{}}, nil
+}
+
+// prepare gives the schemas of values, and all that hang on them, their physical
+// names. It must run before the values are used with the handle.
+func (p *physical) prepare(values ...any) error {
+	roots, err := parse(p.db, values)
+	if err != nil {
+		return err
+	}
+	if p.in.columnRequired {
+		for _, s := range reachable(roots) {
+			if err := columnJoinTables(p.db, s, p.in.column); err != nil {
+				return err
+			}
+		}
+	}
+	for _, s := range reachable(roots) {
+		if p.done[s] || p.shared(s) {
+			continue
+		}
+		p.done[s] = true
+		if p.binding.Pool != nil {
+			p.detach(s)
+		}
+		if err := p.name(s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *physical) shared(s *schema.Schema) bool {
+	known := p.in.models.find(s.Table)
+	return known != nil && known.shared
+}
+
+// detach cuts the relations to shared models, which are not in a tenant's own database.
+func (p *physical) detach(s *schema.Schema) {
+	for _, rel := range s.Relationships.Relations {
+		if !p.shared(rel.FieldSchema) {
+			continue
+		}
+		rel.Field.IgnoreMigration = true
+		if rel.JoinTable != nil {
+			for _, joined := range rel.JoinTable.Relationships.Relations {
+				joined.Field.IgnoreMigration = joined.Field.IgnoreMigration || p.shared(joined.FieldSchema)
+			}
+			p.joins = append(p.joins, reflect.New(rel.JoinTable.ModelType).Interface())
+		}
+	}
+}
+
+func (p *physical) name(s *schema.Schema) error {
+	s.Table = p.binding.Names.Table(s.Table)
+	if prefix := p.binding.Names.Prefix; prefix != "" {
+		for _, field := range s.Fields {
+			prefixIndexes(field, prefix)
+		}
+	}
+	if err := names.Fits(p.in.Dialect(), s.Table); err != nil {
+		return &Error{Kind: ErrInvalidTenant, Cause: err}
+	}
+	for _, index := range s.ParseIndexes() {
+		if err := names.Fits(p.in.Dialect(), index.Name); err != nil {
+			return &Error{Kind: ErrInvalidTenant, Cause: err}
+		}
+	}
+	return nil
+}
+
+// prefixIndexes puts the prefix before the names of indexes that the model gives
+// itself: they are global in some databases.
+func prefixIndexes(field *schema.Field, prefix string) {
+	tag := field.Tag.Get("gorm")
+	settings := strings.Split(tag, ";")
+	for i, setting := range settings {
+		key, value, ok := strings.Cut(setting, ":")
+		switch strings.ToUpper(strings.TrimSpace(key)) {
+		case "INDEX", "UNIQUEINDEX":
+			if ok && value != "" && value[0] != ',' && !strings.HasPrefix(value, prefix) {
+				settings[i] = key + ":" + prefix + value
+			}
+		}
+	}
+	if prefixed := strings.Join(settings, ";"); prefixed != tag {
+		field.Tag = reflect.StructTag(strings.Replace(string(field.Tag), strconv.Quote(tag), strconv.Quote(prefixed), 1))
+	}
+}
+
+// prefixNamer names indexes and constraints after the logical table, and puts the
+// prefix before that: the database's names of two tenants differ as their prefixes do,
+// however a long name is shortened.
+type prefixNamer struct {
+	schema.Namer
+	prefix string
+}
+
+func prefixed(namer schema.Namer, prefix string) schema.Namer {
+	if prefix == "" {
+		return namer
+	}
+	return prefixNamer{namer, prefix}
+}
+
+func (n prefixNamer) logical(table string) string { return strings.TrimPrefix(table, n.prefix) }
+
+// IndexName implements schema.Namer.
+func (n prefixNamer) IndexName(table, column string) string {
+	return n.prefix + n.Namer.IndexName(n.logical(table), column)
+}
+
+// UniqueName implements schema.Namer.
+func (n prefixNamer) UniqueName(table, column string) string {
+	return n.prefix + n.Namer.UniqueName(n.logical(table), column)
+}
+
+// CheckerName implements schema.Namer.
+func (n prefixNamer) CheckerName(table, column string) string {
+	return n.prefix + n.Namer.CheckerName(n.logical(table), column)
+}
+
+// RelationshipFKName implements schema.Namer.
+func (n prefixNamer) RelationshipFKName(rel schema.Relationship) string {
+	if rel.Schema != nil {
+		rel.Schema = &schema.Schema{Name: rel.Schema.Name, Table: n.logical(rel.Schema.Table)}
+	}
+	return n.prefix + n.Namer.RelationshipFKName(rel)
+}

@@ -1,0 +1,241 @@
+package tenancy
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"gorm.io/gorm"
+
+	"github.com/gormtenancy/tenancy/internal/routing"
+	"github.com/gormtenancy/tenancy/internal/sqltext"
+)
+
+// route is what a plugin makes of a scope: the binding of its tenant, ready to be
+// applied. It is made once for a context and never changed.
+type route struct {
+	in      *Installation
+	scope   *scope
+	binding Binding
+	owned   *routing.Target // for owned models and raw SQL
+	shared  *routing.Target // for shared models
+}
+
+// narrows reports whether statements on this route belong to one tenant.
+func (r *route) narrows() bool { return r.scope != nil && !r.scope.system }
+
+// route finds the route of a context. Without a tenant and a system context it fails with ErrNoTenant.
+func (in *Installation) route(ctx context.Context) (*route, error) {
+	s := scopeOf(ctx)
+	if s == nil {
+		return in.resolve(ctx)
+	}
+	if s.err != nil {
+		return nil, s.err
+	}
+	if s.system {
+		return in.system, nil
+	}
+	if r := s.route.Load(); r != nil && r.in == in {
+		return r, nil
+	}
+	r, err := in.newRoute(s)
+	if err != nil {
+		return nil, err
+	}
+	s.route.Store(r)
+	return r, nil
+}
+
+// resolve asks the application for the tenant.
+func (in *Installation) resolve(ctx context.Context) (*route, error) {
+	if in.config.Resolve != nil {
+		t, err := in.config.Resolve(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if t != (Tenant{}) {
+			s := &scope{tenant: t, err: t.check()}
+			if s.err != nil {
+				return nil, s.err
+			}
+			return in.newRoute(s)
+		}
+	}
+	return nil, &Error{Kind: ErrNoTenant, Strategy: in.Strategy(), Detail: "put a tenant into the context with WithTenant and pass it with db.WithContext; WithSystem is for work that belongs to none"}
+}
+
+func (in *Installation) newRoute(s *scope) (*route, error) {
+	binding, err := in.provider.Bind(s.tenant)
+	if err != nil {
+		return nil, in.complete(err, "bind", s.tenant)
+	}
+	r := &route{in: in, scope: s, binding: binding}
+	r.owned = &routing.Target{Owner: s.owner(), Inspect: r.inspect, Explain: r.explain}
+	if binding.Pool != nil {
+		r.owned.Acquire = r.acquire
+	}
+	r.shared = &routing.Target{Owner: s.owner(), Inspect: r.owned.Inspect}
+	return r, nil
+}
+
+func (r *route) acquire(ctx context.Context) (gorm.ConnPool, func(), error) {
+	pool, release, err := r.binding.Pool.Acquire(ctx)
+	return pool, release, r.in.complete(err, "connect", r.scope.tenant)
+}
+
+// commonRoutes makes the routes that belong to no tenant.
+func (in *Installation) commonRoutes() {
+	system := &scope{system: true}
+	target := &routing.Target{Owner: system.owner()}
+	in.system = &route{in: in, scope: system, binding: Binding{Filter: FilterNone}, owned: target, shared: target}
+
+	nobody := &route{in: in, binding: Binding{Filter: FilterNone}}
+	nobody.shared = &routing.Target{Owner: nobody.scope.owner(), Inspect: nobody.inspectShared}
+	in.nobody = nobody
+}
+
+// target is the routing.Router of texts that GORM's callbacks have not seen.
+func (in *Installation) target(ctx context.Context) (*routing.Target, error) {
+	r, err := in.route(ctx)
+	if err == nil {
+		return r.owned, nil
+	}
+	return nil, err
+}
+
+// beginTarget is target for transactions: one may be begun for shared models alone.
+func (in *Installation) beginTarget(ctx context.Context) (*routing.Target, error) {
+	target, err := in.target(ctx)
+	if errors.Is(err, ErrNoTenant) && scopeOf(ctx) == nil {
+		return in.nobody.shared, nil
+	}
+	return target, err
+}
+
+// mismatched makes the error for a transaction in the wrong hands.
+func (in *Installation) mismatched(owner, user string) error {
+	return &Error{Kind: ErrTenantMismatch, Op: "transaction", Strategy: in.Strategy(),
+		Detail: "the transaction belongs to " + owner + " and the context to " + user + "; begin the transaction with the context that its statements use"}
+}
+
+// inspect takes the last look at a text for a tenant.
+func (r *route) inspect(query string, built bool) (string, error) {
+	if r.scope.raw != "" && !built {
+		return query, nil
+	}
+	if r.binding.Filter == FilterOnly {
+		return query, r.inspectNarrowed(query, built)
+	}
+	if r.binding.Names.IsZero() {
+		return query, nil
+	}
+	text, err := r.rewriter().Rewrite(query)
+	if err != nil {
+		return "", r.refusal(err, "name the physical table (tenancy.Table), list its model in Config.Models or Config.Shared, or use WithRawSQL")
+	}
+	return text, nil
+}
+
+// inspectNarrowed makes sure that a text is narrowed in each place where it reads an owned table.
+func (r *route) inspectNarrowed(query string, built bool) error {
+	if !built {
+		if sqltext.Control(query) {
+			return nil
+		}
+		return r.refusal(nil, "nothing but the tenant column keeps tenants apart here, and nothing can add it to a text; use GORM's builder, or WithRawSQL for a text that narrows itself")
+	}
+	if err := sqltext.Scoped(query, r.in.column, r.in.ownedTable); err != nil {
+		return r.refusal(err, "a part of the statement written as text reads an owned table without the tenant column; use a built subquery or relation, or WithRawSQL")
+	}
+	return nil
+}
+
+// inspectShared lets nothing but shared tables through: no tenant is known.
+func (r *route) inspectShared(query string, built bool) (string, error) {
+	if !built && !sqltext.Control(query) {
+		return "", r.in.problemNoTenant()
+	}
+	rewriter := sqltext.Rewriter{Quote: r.in.quote, Resolve: func(name string) (string, sqltext.Resolution) {
+		if known := r.in.models.find(name); known != nil && known.shared {
+			return name, sqltext.Keep
+		}
+		return "", sqltext.Unknown
+	}}
+	if _, err := rewriter.Rewrite(query); err != nil {
+		return "", r.refusal(err, "without a tenant only shared tables can be used")
+	}
+	return query, nil
+}
+
+func (in *Installation) problemNoTenant() error {
+	return &Error{Kind: ErrNoTenant, Strategy: in.Strategy(), Detail: "raw SQL needs a tenant in the context (WithTenant), or a system context (WithSystem)"}
+}
+
+func (r *route) refusal(cause error, cure string) error {
+	e := &Error{Kind: ErrRawSQL, Op: "inspect", Strategy: r.in.Strategy(), Detail: cure, Cause: cause}
+	if r.narrows() {
+		e.Tenant = r.scope.tenant.ID
+	}
+	return e
+}
+
+// rewriter gives owned tables in a text the tenant's names.
+func (r *route) rewriter() *sqltext.Rewriter {
+	return &sqltext.Rewriter{Quote: r.in.quote, Resolve: r.resolveTable, InsertAlias: r.in.insertAlias()}
+}
+
+func (r *route) resolveTable(name string) (string, sqltext.Resolution) {
+	prefix := r.binding.Names.Prefix
+	if len(name) > len(prefix) && strings.EqualFold(name[:len(prefix)], prefix) {
+		return name, sqltext.Keep
+	}
+	switch known := r.in.models.find(name); {
+	case known == nil:
+		return "", sqltext.Unknown
+	case known.shared:
+		return name, sqltext.Keep
+	default:
+		return r.binding.Names.Table(known.table), sqltext.Rename
+	}
+}
+
+// ownedTable tells sqltext which tables must be narrowed.
+func (in *Installation) ownedTable(name string) (owned, known bool) {
+	m := in.models.find(name)
+	if m == nil {
+		return false, false
+	}
+	return !m.shared, true
+}
+
+// explain makes an error about a missing table one about the tenant.
+func (r *route) explain(err error) error {
+	if !missingTable(err) {
+		return err
+	}
+	return &Error{Kind: ErrNotProvisioned, Op: "statement", Tenant: r.scope.tenant.ID, Strategy: r.in.Strategy(),
+		Detail: "a table is missing; run migrate.Provision for the tenant", Cause: err}
+}
+
+// missingTable recognises a database's complaint that a table or schema is not there.
+func missingTable(err error) bool {
+	var state interface{ SQLState() string }
+	if errors.As(err, &state) {
+		return state.SQLState() == "42P01" || state.SQLState() == "3F000"
+	}
+	text := err.Error()
+	return strings.Contains(text, "no such table") || strings.Contains(text, "Error 1146 ")
+}
+
+// quote quotes an identifier as the dialect does.
+func (in *Installation) quote(name string) string {
+	var b strings.Builder
+	in.dialect.QuoteTo(&b, name)
+	return b.String()
+}
+
+// insertAlias reports whether the dialect knows INSERT INTO t AS a.
+func (in *Installation) insertAlias() bool {
+	return in.Dialect() == "sqlite" || in.Dialect() == "postgres"
+}

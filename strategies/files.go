@@ -1,0 +1,282 @@
+package strategies
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"gorm.io/gorm"
+
+	"github.com/gormtenancy/tenancy"
+	"github.com/gormtenancy/tenancy/internal/ddl"
+	"github.com/gormtenancy/tenancy/internal/names"
+	"github.com/gormtenancy/tenancy/internal/pools"
+)
+
+// files keeps each tenant in a SQLite file of its own. All work on files goes
+// through root, which lets nothing leave its directory.
+type files struct {
+	in    *tenancy.Installation
+	cfg   Database
+	dir   string
+	root  *os.Root
+	pools *pools.Cache[opened]
+	dying sync.Map // names of files that are being removed
+}
+
+const (
+	directoryMode = 0o700
+	fileMode      = 0o600
+)
+
+func newFiles(in *tenancy.Installation, cfg Database) (*files, error) {
+	dir, err := filepath.Abs(cfg.Dir)
+	if err != nil {
+		return nil, fileError("", err)
+	}
+	if err := os.MkdirAll(dir, directoryMode); err != nil {
+		return nil, fileError("", err)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fileError("", err)
+	}
+	return &files{in: in, cfg: cfg, dir: dir, root: root, pools: cfg.cache()}, nil
+}
+
+func fileError(id string, cause error) error {
+	return &tenancy.Error{Kind: tenancy.ErrConfig, Tenant: id, Detail: "the directory for the tenants' files cannot be used", Cause: cause}
+}
+
+// fileOf is the name of a tenant's file.
+func fileOf(t tenancy.Tenant) (string, error) {
+	switch {
+	case t.DSN != "":
+		return "", &tenancy.Error{Kind: tenancy.ErrInvalidTenant, Tenant: t.ID, Detail: "DSN is set, but a tenant's file is found by its name in Dir; leave DSN empty"}
+	case t.Schema != "":
+		if err := names.Override(t.Schema, maxFileName); err != nil {
+			return "", &tenancy.Error{Kind: tenancy.ErrInvalidTenant, Tenant: t.ID, Cause: err}
+		}
+		return t.Schema + ".db", nil
+	}
+	base, err := baseOf(t)
+	if err != nil {
+		return "", err
+	}
+	return names.Container(base) + ".db", nil
+}
+
+// maxFileName leaves room for what SQLite puts behind a file's name.
+const maxFileName = 200
+
+// filePool lends the pool of one tenant's file.
+type filePool struct {
+	files *files
+	name  string
+	id    string
+}
+
+// Acquire implements [tenancy.Pool].
+func (p filePool) Acquire(ctx context.Context) (gorm.ConnPool, func(), error) {
+	lent, release, err := p.lease(ctx)
+	return lent.pool, release, err
+}
+
+func (p filePool) lease(ctx context.Context) (opened, func(), error) {
+	lent, release, err := p.files.pools.Acquire(ctx, p.name, p.open)
+	if errors.Is(err, pools.ErrClosed) {
+		err = &tenancy.Error{Kind: tenancy.ErrClosed, Tenant: p.id, Detail: "the plugin was closed; open a new handle"}
+	}
+	return lent, release, err
+}
+
+func (p filePool) open(ctx context.Context) (opened, error) {
+	if _, dying := p.files.dying.Load(p.name); dying || !p.files.exists(p.name) {
+		return opened{}, missing(tenancy.Tenant{ID: p.id}, nil)
+	}
+	pool, err := p.files.cfg.open(p.files.in, p.files.dsn(p.name, "rw", "WAL"))
+	if err != nil {
+		return opened{}, err
+	}
+	held, err := claimed(ctx, p.files.in, pool.db, p.name, p.id)
+	if err == nil && !held {
+		err = missing(tenancy.Tenant{ID: p.id}, nil)
+	}
+	if err != nil {
+		return opened{}, joined(err, pool.Close())
+	}
+	return pool, nil
+}
+
+// dsn makes the address of a file. Both the common drivers' ways to say a setting are
+// in it; each ignores the other's. A transaction takes the write lock when it begins:
+// one that read first and then wrote would fail whenever another wrote between.
+func (f *files) dsn(name, mode, journal string) string {
+	settings := url.Values{
+		"mode":          {mode},
+		"_txlock":       {"immediate"},
+		"_foreign_keys": {"on"},
+		"_journal_mode": {journal},
+		"_busy_timeout": {"10000"},
+		"_pragma":       {"foreign_keys(1)", "busy_timeout(10000)", "journal_mode(" + journal + ")"},
+	}
+	path := url.URL{Path: filepath.ToSlash(filepath.Join(f.dir, name))}
+	return "file:" + path.EscapedPath() + "?" + settings.Encode()
+}
+
+func (f *files) exists(name string) bool {
+	_, err := f.root.Stat(name)
+	return err == nil
+}
+
+func (f *files) Bind(t tenancy.Tenant) (tenancy.Binding, error) {
+	pool, err := f.pool(t)
+	return bindingOf(pool), err
+}
+
+func (f *files) pool(t tenancy.Tenant) (filePool, error) {
+	name, err := fileOf(t)
+	return filePool{files: f, name: name, id: t.ID}, err
+}
+
+func bindingOf(pool filePool) tenancy.Binding {
+	return tenancy.Binding{Pool: pool, Filter: tenancy.FilterNone}
+}
+
+func (f *files) Group(t tenancy.Tenant) string {
+	name, err := fileOf(t)
+	if err != nil {
+		return "invalid " + t.ID
+	}
+	return name
+}
+
+// Provision makes a new file beside its place and links it there when it is whole, so
+// that nobody ever sees half a database, and of several that try at once one wins.
+func (f *files) Provision(ctx context.Context, t tenancy.Tenant) error {
+	pool, err := f.pool(t)
+	if err != nil {
+		return err
+	}
+	if !f.exists(pool.name) {
+		if err := f.create(ctx, pool); err != nil {
+			return err
+		}
+	}
+	lent, release, err := pool.lease(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	return ddl.Exclusive(ctx, lent.db, f.in.Dialect(), func(tx gorm.ConnPool) error {
+		return f.in.Migrate(ctx, tx, bindingOf(pool), f.in.Models())
+	})
+}
+
+func (f *files) create(ctx context.Context, pool filePool) (err error) {
+	draft := pool.name + ".new-" + rand.Text()
+	empty, err := f.root.OpenFile(draft, os.O_CREATE|os.O_EXCL|os.O_RDWR, fileMode)
+	if err != nil {
+		return fileError(pool.id, err)
+	}
+	defer func() { err = joined(err, f.remove(draft)) }()
+	if err := empty.Close(); err != nil {
+		return fileError(pool.id, err)
+	}
+	if err := f.fill(ctx, draft, pool); err != nil {
+		return err
+	}
+	if err := f.root.Link(draft, pool.name); err != nil && !errors.Is(err, fs.ErrExist) {
+		return fileError(pool.id, err)
+	}
+	return nil
+}
+
+func (f *files) fill(ctx context.Context, draft string, pool filePool) error {
+	file, err := f.cfg.open(f.in, f.dsn(draft, "rw", "DELETE"))
+	if err != nil {
+		return err
+	}
+	err = ddl.Exclusive(ctx, file.db, f.in.Dialect(), func(tx gorm.ConnPool) error {
+		if err := claim(ctx, f.in, tx, pool.name, pool.id); err != nil {
+			return err
+		}
+		return f.in.Migrate(ctx, tx, bindingOf(pool), f.in.Models())
+	})
+	return joined(err, file.Close())
+}
+
+// remove removes a file and what SQLite puts beside it, and makes sure of it. A log
+// that outlived its database would be read into the next one of that name.
+func (f *files) remove(name string) error {
+	for _, suffix := range []string{"-wal", "-shm", "-journal", ""} {
+		if err := f.root.Remove(name + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *files) Destroy(ctx context.Context, t tenancy.Tenant) error {
+	pool, err := f.pool(t)
+	if err != nil || !f.exists(pool.name) {
+		return err
+	}
+	_, release, err := pool.lease(ctx) // opening it asks whose it is
+	if err != nil {
+		return err
+	}
+	release()
+	if _, dying := f.dying.LoadOrStore(pool.name, true); dying {
+		return missing(t, nil)
+	}
+	defer f.dying.Delete(pool.name)
+	if err := f.pools.Evict(ctx, pool.name); err != nil {
+		return err
+	}
+	return f.remove(pool.name)
+}
+
+func (f *files) Verify(ctx context.Context, t tenancy.Tenant) error {
+	pool, err := f.pool(t)
+	if err != nil {
+		return err
+	}
+	lent, release, err := pool.lease(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	differences, err := pending(ctx, f.in, lent.db, bindingOf(pool))
+	if err != nil {
+		return err
+	}
+	info, err := f.root.Stat(pool.name)
+	if err != nil {
+		return fileError(t.ID, err)
+	}
+	if info.Mode().Perm()&^fileMode != 0 {
+		differences = append(differences, fmt.Sprintf("the file's permissions are %v; others than its owner can use it", info.Mode().Perm()))
+	}
+	return drifted(t, differences)
+}
+
+// joined keeps err as it is where nothing else went wrong.
+func joined(err, other error) error {
+	if other == nil {
+		return err
+	}
+	return errors.Join(err, other)
+}
+
+func (f *files) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	return errors.Join(f.pools.Close(ctx), f.root.Close())
+}

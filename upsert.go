@@ -1,0 +1,114 @@
+package tenancy
+
+import (
+	"fmt"
+	"reflect"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+	"gorm.io/gorm/schema"
+
+)
+
+// conflict is what an upsert of a bound statement does with rows that exist.
+type conflict uint8
+
+const (
+	conflictNone   conflict = iota // none, or one that cannot meet another tenant's row
+	conflictUpdate                 // updates them, guarded
+	conflictIgnore                 // leaves them
+)
+
+// onConflict guards an upsert against the rows of other tenants.
+func (b *bound) onConflict(stmt *gorm.Statement, c *clause.Clause) {
+	conflict, ok := c.Expression.(clause.OnConflict)
+	if !ok || b.scope == nil {
+		return
+	}
+	target := b.table.alias
+	if table, renamed := b.physical(); renamed && !b.upsertAlias(stmt) {
+		target = table.physical
+	}
+	guarded := b.scope.Guard(conflict, target)
+	c.Expression = guarded
+	switch {
+	case b.scope.Exempt(conflict) || keyHolds(stmt.Schema, b.scope.Column):
+	case guarded.DoNothing:
+		b.conflict = conflictIgnore
+	case len(conflict.Where.Exprs) == 0:
+		b.conflict = conflictUpdate
+	}
+}
+
+// keyHolds reports whether the tenant column is in the primary key, so that rows of
+// two tenants never have the same one.
+func keyHolds(s *schema.Schema, column string) bool {
+	if s == nil {
+		return false
+	}
+	for _, field := range s.PrimaryFields {
+		if field.DBName == column {
+			return true
+		}
+	}
+	return false
+}
+
+// upserted is the callback after an INSERT. A guarded upsert that touched fewer rows
+// than it brought has met a row of another tenant; one that leaves rows alone may
+// have.
+func (in *Installation) upserted(db *gorm.DB) {
+	b := boundTo(db.Statement)
+	if b == nil || db.Error != nil || db.DryRun || b.conflict == conflictNone {
+		return
+	}
+	brought := int64(rowCount(db.Statement.ReflectValue))
+	if db.RowsAffected >= brought {
+		return
+	}
+	switch b.conflict {
+	case conflictUpdate:
+		_ = db.AddError(b.stolen(brought - db.RowsAffected))
+	case conflictIgnore:
+		_ = db.AddError(b.checkIgnored(db))
+	}
+}
+
+func (b *bound) stolen(rows int64) error {
+	return &Error{Kind: ErrTenantMismatch, Op: string(b.op), Tenant: b.route.scope.tenant.ID, Strategy: b.in.Strategy(),
+		Detail: fmt.Sprintf("%d of the rows to save have the key of a row of another tenant in %q; nothing was changed there", rows, b.table.name)}
+}
+
+// checkIgnored asks whether a row that an INSERT … DO NOTHING left alone is another
+// tenant's. GORM is about to link to it.
+func (b *bound) checkIgnored(db *gorm.DB) error {
+	s := db.Statement.Schema
+	if s == nil || b.route.binding.Filter != FilterOnly {
+		return nil
+	}
+	_, keys := schema.GetIdentityFieldValuesMap(db.Statement.Context, db.Statement.ReflectValue, s.PrimaryFields)
+	if len(keys) == 0 {
+		return nil
+	}
+	column, values := schema.ToQueryValues(clause.CurrentTable, s.PrimaryFieldDBNames, keys)
+	var foreign int64
+	err := db.Session(&gorm.Session{NewDB: true, Context: lift(db.Statement.Context), SkipHooks: true}).
+		Model(reflect.New(s.ModelType).Interface()).Unscoped().
+		Where(clause.IN{Column: column, Values: values}).
+		Where(clause.Neq{Column: clause.Column{Table: clause.CurrentTable, Name: b.scope.Column}, Value: b.scope.Value}).
+		Count(&foreign).Error
+	if err == nil && foreign > 0 {
+		err = b.stolen(foreign)
+	}
+	return err
+}
+
+func rowCount(rv reflect.Value) int {
+	switch rv.Kind() {
+	case reflect.Slice, reflect.Array:
+		return rv.Len()
+	default:
+		return 1
+	}
+}
+
