@@ -152,7 +152,7 @@ func (in *Installation) bindShared(stmt *gorm.Statement, b *bound, h handle) err
 	b.route = r
 	if h.tx != nil && r.binding.Pool != nil {
 		if !b.op.reads() {
-			return in.problem(stmt.Context, ErrTenantMismatch, "", "the transaction is in the tenant's own database and the shared model "+b.table.name+" is not; write it outside the transaction", nil)
+			return in.problem(stmt.Context, ErrElsewhere, "", "the transaction is in the tenant's own database and the shared model "+b.table.name+" is not; write it outside the transaction", nil)
 		}
 		h = handle{pool: h.pool}
 	}

@@ -107,7 +107,7 @@ func (b *bound) from(stmt *gorm.Statement, c *clause.Clause) {
 	from.Joins = slices.Clone(from.Joins)
 	for i := range from.Joins {
 		if err := b.join(&from.Joins[i]); err != nil {
-			b.fail(stmt, err)
+			b.fail(stmt, b.in.complete(err, string(b.op), b.route.scope.tenant))
 			return
 		}
 	}
@@ -145,6 +145,9 @@ func (b *bound) join(join *clause.Join) error {
 	name := join.Table.Name
 	known := b.rename(&join.Table)
 	filter := b.route.binding.Filter
+	if known.shared && b.route.binding.Pool != nil {
+		return &Error{Kind: ErrElsewhere, Detail: fmt.Sprintf("the shared model %s cannot be joined from the tenant's own database; preload it instead", name)}
+	}
 	if known.shared || filter == FilterNone {
 		return nil
 	}

@@ -31,6 +31,9 @@ var (
 	ErrRawSQL = errors.New("raw SQL refused")
 	// ErrDrifted: the database is not what the models and the strategy say it should be.
 	ErrDrifted = errors.New("isolation not proven")
+	// ErrElsewhere: a shared model is in the base database, and what is asked needs it
+	// in the tenant's own.
+	ErrElsewhere = errors.New("in another database")
 	// ErrMigration: structures could not be created, changed or removed.
 	ErrMigration = errors.New("migration failed")
 	// ErrClosed: the plugin was closed.

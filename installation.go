@@ -4,9 +4,11 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
+	"gorm.io/gorm/schema"
 
 	"github.com/gormtenancy/tenancy/internal/routing"
 )
@@ -180,23 +182,18 @@ func (in *Installation) acquire(ctx context.Context, b Binding) (*sql.DB, func()
 	return db, release, nil
 }
 
-// Ordered returns the owned models and the join tables between them, each after
-// those that it refers to.
-func (in *Installation) Ordered() []any {
+// Ordered returns the schemas of the owned models and of the join tables between them,
+// each after those that it refers to.
+func (in *Installation) Ordered() ([]*schema.Schema, error) {
 	type reorderer interface {
 		ReorderModels(values []any, autoAdd bool) []any
 	}
-	ordered, ok := in.dialect.Migrator(in.db.Session(&gorm.Session{NewDB: true})).(reorderer)
-	if !ok {
-		return in.config.Models
+	values := in.config.Models
+	if m, ok := in.dialect.Migrator(in.db.Session(&gorm.Session{NewDB: true})).(reorderer); ok {
+		values = m.ReorderModels(values, true)
 	}
-	var owned []any
-	for _, value := range ordered.ReorderModels(in.config.Models, true) {
-		if schemas, err := parse(in.db, []any{value}); err == nil && !in.models.of(schemas[0].Table, schemas[0]).shared {
-			owned = append(owned, value)
-		}
-	}
-	return owned
+	schemas, err := parse(in.db, values)
+	return slices.DeleteFunc(schemas, func(s *schema.Schema) bool { return in.IsShared(s.Table) }), err
 }
 
 // References lists, for each owned table, the owned tables whose keys it holds.
@@ -208,7 +205,7 @@ func (in *Installation) References() []Reference {
 	var references []Reference
 	for _, s := range reachable(roots) {
 		for _, rel := range s.Relationships.BelongsTo {
-			if in.models.of(rel.FieldSchema.Table, rel.FieldSchema).shared {
+			if in.IsShared(rel.FieldSchema.Table) {
 				continue
 			}
 			r := Reference{Table: s.Table, Parent: rel.FieldSchema.Table}

@@ -1,6 +1,9 @@
 package tenancy
 
 import (
+	"context"
+	"reflect"
+	"slices"
 	"strings"
 
 	"gorm.io/gorm"
@@ -57,7 +60,9 @@ type tenantMigrator struct {
 	physical *physical
 }
 
-// AutoMigrate migrates shared models in the base database, and the others for the tenant.
+// AutoMigrate migrates shared models in the base database, and the others for the
+// tenant, which it provisions where that was not done yet. Inside a transaction it
+// only migrates.
 func (m *tenantMigrator) AutoMigrate(values ...any) error {
 	shared, owned, err := m.split(values)
 	if err != nil {
@@ -76,9 +81,24 @@ func (m *tenantMigrator) AutoMigrate(values ...any) error {
 	if _, inTransaction := m.db.Statement.ConnPool.(gorm.TxCommitter); inTransaction {
 		return m.physical.autoMigrate(owned)
 	}
+	t := m.route.scope.tenant
+	if err := m.in.provider.Provision(ctx, t); err != nil {
+		return m.in.complete(err, "migrate", t)
+	}
+	return m.in.complete(m.autoMigrateUnlisted(ctx, owned), "migrate", t)
+}
+
+// autoMigrateUnlisted migrates the models that provisioning did not.
+func (m *tenantMigrator) autoMigrateUnlisted(ctx context.Context, values []any) error {
+	values = slices.DeleteFunc(values, func(value any) bool {
+		return slices.ContainsFunc(m.in.config.Models, func(listed any) bool { return reflect.TypeOf(listed) == reflect.TypeOf(value) })
+	})
+	if len(values) == 0 {
+		return nil
+	}
 	pool, release, err := m.in.acquire(ctx, m.route.binding)
 	if err != nil {
-		return m.in.complete(err, "migrate", m.route.scope.tenant)
+		return err
 	}
 	defer release()
 	return ddl.Exclusive(ctx, pool, m.in.Dialect(), func(tx gorm.ConnPool) error {
@@ -86,7 +106,7 @@ func (m *tenantMigrator) AutoMigrate(values ...any) error {
 		if err != nil {
 			return err
 		}
-		return p.autoMigrate(owned)
+		return p.autoMigrate(values)
 	})
 }
 
@@ -142,9 +162,11 @@ func (m *tenantMigrator) GetTables() ([]string, error) {
 
 // The rest of gorm.Migrator, with the tenant's names.
 
-func (m *tenantMigrator) CreateTable(dst ...any) error { return m.Migrator.CreateTable(m.values(dst)...) }
-func (m *tenantMigrator) DropTable(dst ...any) error   { return m.Migrator.DropTable(m.values(dst)...) }
-func (m *tenantMigrator) HasTable(dst any) bool        { return m.Migrator.HasTable(m.value(dst)) }
+func (m *tenantMigrator) CreateTable(dst ...any) error {
+	return m.Migrator.CreateTable(m.values(dst)...)
+}
+func (m *tenantMigrator) DropTable(dst ...any) error { return m.Migrator.DropTable(m.values(dst)...) }
+func (m *tenantMigrator) HasTable(dst any) bool      { return m.Migrator.HasTable(m.value(dst)) }
 
 func (m *tenantMigrator) RenameTable(oldName, newName any) error {
 	return m.Migrator.RenameTable(m.value(oldName), m.value(newName))

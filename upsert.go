@@ -7,7 +7,6 @@ import (
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 	"gorm.io/gorm/schema"
-
 )
 
 // conflict is what an upsert of a bound statement does with rows that exist.
@@ -111,4 +110,3 @@ func rowCount(rv reflect.Value) int {
 		return 1
 	}
 }
-

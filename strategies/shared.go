@@ -3,10 +3,13 @@ package strategies
 import (
 	"context"
 	"fmt"
+	"reflect"
+	"slices"
 	"strings"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
+	"gorm.io/gorm/schema"
 
 	"github.com/gormtenancy/tenancy"
 	"github.com/gormtenancy/tenancy/internal/ddl"
@@ -62,26 +65,37 @@ func (s *shared) Destroy(ctx context.Context, t tenancy.Tenant) error {
 	if _, err := s.Bind(t); err != nil {
 		return err
 	}
-	ordered := s.in.Ordered()
+	ordered, err := s.in.Ordered()
+	if err != nil {
+		return err
+	}
 	return s.in.DB().WithContext(tenancy.WithTenant(ctx, t)).Transaction(func(tx *gorm.DB) error {
-		for i := len(ordered) - 1; i >= 0; i-- {
-			if !tx.Migrator().HasTable(ordered[i]) {
-				continue
-			}
-			all := tx.Session(&gorm.Session{AllowGlobalUpdate: true, SkipHooks: true}).Unscoped()
-			if err := all.Delete(ordered[i]).Error; err != nil {
+		for _, owned := range slices.Backward(ordered) {
+			if err := deleteAll(tx, owned); err != nil {
 				return err
-			}
-			var left int64
-			if err := tx.Unscoped().Model(ordered[i]).Count(&left).Error; err != nil {
-				return err
-			}
-			if left > 0 {
-				return &tenancy.Error{Kind: tenancy.ErrDrifted, Tenant: t.ID, Detail: fmt.Sprintf("%d rows of %T are still there after deleting all", left, ordered[i])}
 			}
 		}
 		return nil
 	})
+}
+
+func deleteAll(tx *gorm.DB, owned *schema.Schema) error {
+	model := reflect.New(owned.ModelType).Interface()
+	if !tx.Migrator().HasTable(owned.Table) {
+		return nil
+	}
+	all := tx.Session(&gorm.Session{AllowGlobalUpdate: true, SkipHooks: true}).Unscoped()
+	if err := all.Delete(model).Error; err != nil {
+		return err
+	}
+	var left int64
+	if err := tx.Unscoped().Model(model).Count(&left).Error; err != nil {
+		return err
+	}
+	if left > 0 {
+		return &tenancy.Error{Kind: tenancy.ErrDrifted, Detail: fmt.Sprintf("%d rows of %s are still there after deleting all", left, owned.Table)}
+	}
+	return nil
 }
 
 // Verify asks whether the tables are what the models say, whether each row belongs to
@@ -121,27 +135,28 @@ func (s *shared) Verify(ctx context.Context, t tenancy.Tenant) error {
 
 // orphans finds rows that belong to nobody.
 func (s *shared) orphans(db *gorm.DB) ([]string, error) {
+	ordered, err := s.in.Ordered()
+	if err != nil {
+		return nil, err
+	}
 	var found []string
-	for _, model := range s.in.Ordered() {
-		stmt := &gorm.Statement{DB: db}
-		if err := stmt.Parse(model); err != nil {
-			return nil, err
-		}
+	for _, owned := range ordered {
 		column := clause.Column{Table: clause.CurrentTable, Name: s.in.Column()}
+		unset := clause.Or(clause.Eq{Column: column}, clause.Eq{Column: column, Value: unsetValue(owned, s.in.Column())})
 		var rows int64
-		if err := db.Table(stmt.Table).Where(clause.Or(clause.Eq{Column: column}, clause.Eq{Column: column, Value: zeroOf(stmt, s.in.Column())})).Count(&rows).Error; err != nil {
+		if err := db.Table(owned.Table).Where(unset).Count(&rows).Error; err != nil {
 			return nil, err
 		}
 		if rows > 0 {
-			found = append(found, fmt.Sprintf("%d rows of %s name no tenant", rows, stmt.Table))
+			found = append(found, fmt.Sprintf("%d rows of %s name no tenant", rows, owned.Table))
 		}
 	}
 	return found, nil
 }
 
-// zeroOf is the value of a tenant column that was never set.
-func zeroOf(stmt *gorm.Statement, column string) any {
-	if field := stmt.Schema.LookUpField(column); field != nil && field.DataType != "string" {
+// unsetValue is what a tenant column holds that was never set.
+func unsetValue(owned *schema.Schema, column string) any {
+	if field := owned.LookUpField(column); field != nil && field.DataType != schema.String {
 		return 0
 	}
 	return ""
