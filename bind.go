@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"strings"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -202,8 +203,9 @@ func (b *bound) mismatch(err error) error {
 	if err == nil || !errors.Is(err, scopes.ErrTenantMismatch) {
 		return err
 	}
+	what := strings.TrimPrefix(err.Error(), ErrTenantMismatch.Error()+": ")
 	return &Error{Kind: ErrTenantMismatch, Op: string(b.op), Tenant: b.route.scope.tenant.ID, Strategy: b.in.Strategy(),
-		Detail: "the statement is " + quoted(b.route.scope.tenant.ID) + "'s; leave the tenant column empty, and use the context of the tenant that is meant", Cause: err}
+		Detail: what + "; leave the tenant column empty, and use the context of the tenant that is meant"}
 }
 
 // handle is what a statement was to run on: the pool, or a transaction.

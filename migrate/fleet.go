@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -16,7 +17,8 @@ import (
 // migrated once. A run that was killed is simply repeated.
 //
 // The report names every tenant. The error is nil when all are done, and a
-// [*PartialError] otherwise; an error in the sequence ends the run.
+// [*PartialError] otherwise. The sequence is read to its end, or to its first error,
+// before the work begins; the tenants before an error are worked on.
 func (m *Migrator) Up(ctx context.Context, tenants iter.Seq2[tenancy.Tenant, error]) (*Report, error) {
 	if err := m.in.MigrateShared(ctx); err != nil {
 		return &Report{}, m.failed(err, "up", tenancy.Tenant{})
@@ -59,22 +61,15 @@ type work func(context.Context, tenancy.Tenant) (State, error)
 // run does the work for every tenant and keeps the report.
 func (m *Migrator) run(ctx context.Context, name string, tenants iter.Seq2[tenancy.Tenant, error], do work) (*Report, error) {
 	r := &run{do: do, stopAfter: m.stop, began: time.Now()}
-	bar := newProgress(m.out, name)
+	source := r.collect(tenants)
+	bar := newProgress(m.out, name, len(r.results))
 	var workers errgroup.Group
 	workers.SetLimit(m.workers)
-	var source error
-	for t, err := range tenants {
-		if err != nil {
-			source = err
-			break
-		}
-		at := r.add(t)
-		if ctx.Err() != nil || r.stopped() {
-			continue
-		}
+	for at := range r.results {
 		workers.Go(func() error {
-			r.one(ctx, at, t)
-			bar.done(r.result(at))
+			if r.one(ctx, at) {
+				bar.done(r.results[at])
+			}
 			return nil
 		})
 	}
@@ -83,7 +78,7 @@ func (m *Migrator) run(ctx context.Context, name string, tenants iter.Seq2[tenan
 	if source == nil {
 		source = context.Cause(ctx)
 	}
-	report := r.report()
+	report := &Report{Results: r.results, Took: time.Since(r.began)}
 	return report, report.err(source)
 }
 
@@ -93,44 +88,36 @@ type run struct {
 	stopAfter int
 	began     time.Time
 
-	mu      sync.Mutex
-	results []Result
-	failed  int
+	results []Result // each written by the worker of its tenant
+	failed  atomic.Int64
 }
 
-func (r *run) add(t tenancy.Tenant) int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.results = append(r.results, Result{Tenant: t, State: Skipped})
-	return len(r.results) - 1
+// collect notes the tenants, up to the first error of their sequence.
+func (r *run) collect(tenants iter.Seq2[tenancy.Tenant, error]) error {
+	for t, err := range tenants {
+		if err != nil {
+			return err
+		}
+		r.results = append(r.results, Result{Tenant: t, State: Skipped})
+	}
+	return nil
 }
 
 func (r *run) stopped() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.stopAfter > 0 && r.failed >= r.stopAfter
+	return r.stopAfter > 0 && r.failed.Load() >= int64(r.stopAfter)
 }
 
-func (r *run) one(ctx context.Context, at int, t tenancy.Tenant) {
-	if ctx.Err() != nil || r.stopped() {
-		return
+// one does one tenant's part, and reports whether it was begun.
+func (r *run) one(ctx context.Context, at int) bool {
+	result := &r.results[at]
+	if result.Err = ctx.Err(); result.Err != nil || r.stopped() {
+		return false
 	}
 	began := time.Now()
-	state, err := r.do(ctx, t)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.results[at] = Result{Tenant: t, State: state, Err: err, Took: time.Since(began)}
-	if state == Failed {
-		r.failed++
+	result.State, result.Err = r.do(ctx, result.Tenant)
+	result.Took = time.Since(began)
+	if result.State == Failed {
+		r.failed.Add(1)
 	}
-}
-
-func (r *run) result(at int) Result {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.results[at]
-}
-
-func (r *run) report() *Report {
-	return &Report{Results: r.results, Took: time.Since(r.began)}
+	return true
 }

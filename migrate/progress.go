@@ -17,12 +17,12 @@ type progress interface {
 	finish()
 }
 
-func newProgress(w io.Writer, name string) progress {
+func newProgress(w io.Writer, name string, total int) progress {
 	if w == nil {
 		return silent{}
 	}
 	if file, ok := w.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
-		return &bar{bar: progressbar.NewOptions(-1,
+		return &bar{bar: progressbar.NewOptions(total,
 			progressbar.OptionSetWriter(w),
 			progressbar.OptionSetDescription(name),
 			progressbar.OptionShowCount(),
@@ -32,7 +32,7 @@ func newProgress(w io.Writer, name string) progress {
 			progressbar.OptionOnCompletion(func() { _, _ = fmt.Fprintln(w) }),
 		)}
 	}
-	return &lines{w: w, name: name, began: time.Now(), last: time.Now()}
+	return &lines{w: w, name: name, total: total, began: time.Now(), last: time.Now()}
 }
 
 type silent struct{}
@@ -40,7 +40,7 @@ type silent struct{}
 func (silent) done(Result) {}
 func (silent) finish()     {}
 
-// bar is for terminals. The number of tenants is not known before the end of their sequence.
+// bar is for terminals.
 type bar struct{ bar *progressbar.ProgressBar }
 
 func (b *bar) done(Result) { _ = b.bar.Add(1) }
@@ -53,7 +53,8 @@ type lines struct {
 
 	mu            sync.Mutex
 	began, last   time.Time
-	total, failed int
+	count, failed int
+	total         int
 }
 
 const lineEvery = 5 * time.Second
@@ -61,7 +62,7 @@ const lineEvery = 5 * time.Second
 func (l *lines) done(r Result) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.total++
+	l.count++
 	if r.State == Failed {
 		l.failed++
 		_, _ = fmt.Fprintf(l.w, "%s: %v\n", l.name, r.Err)
@@ -79,5 +80,5 @@ func (l *lines) finish() {
 
 func (l *lines) line() {
 	l.last = time.Now()
-	_, _ = fmt.Fprintf(l.w, "%s: %d tenants, %d failed, %s\n", l.name, l.total, l.failed, time.Since(l.began).Round(time.Millisecond))
+	_, _ = fmt.Fprintf(l.w, "%s: %d of %d tenants, %d failed, %s\n", l.name, l.count, l.total, l.failed, time.Since(l.began).Round(time.Millisecond))
 }

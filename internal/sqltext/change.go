@@ -66,7 +66,7 @@ func (w *walker) upsert() (conflict bool) {
 		w.group(token{})
 		w.guard()
 	}
-	w.expectWord("do")
+	w.expect(keyDo)
 	if w.isWord("nothing") {
 		w.next()
 		return true

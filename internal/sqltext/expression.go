@@ -189,6 +189,10 @@ func (w *walker) keyword(e *expression) bool {
 		if w.peek().char != '(' {
 			return false
 		}
+	case keyDo:
+		if after := w.peek(); after.key == keyUpdate || w.matches(after, "nothing") {
+			return false
+		}
 	case keyGroup:
 		if w.matches(w.peek(), "by") {
 			return false

@@ -15,6 +15,7 @@ const (
 	keyDefault
 	keyDelete
 	keyDistinct
+	keyDo
 	keyElse
 	keyEnd
 	keyExcept
@@ -95,6 +96,8 @@ func keywordOf(word string) keyword {
 		return keyDelete
 	case "distinct":
 		return keyDistinct
+	case "do":
+		return keyDo
 	case "else":
 		return keyElse
 	case "end":

@@ -77,7 +77,7 @@ func (w *walker) atUpsert() bool {
 	switch t := s.next(); {
 	case w.matches(t, "conflict"):
 		after := s.next()
-		return after.char == '(' || after.key == keyOn || w.matches(after, "do")
+		return after.char == '(' || after.key == keyOn || after.key == keyDo
 	case w.matches(t, "duplicate"):
 		return w.matches(s.next(), "key")
 	}
@@ -97,8 +97,8 @@ func (w *walker) table(sc *scope, r role) int {
 	if w.isPunct('(') && r != roleInsert {
 		return w.tableGroup(sc)
 	}
-	ref := reference{role: r, start: w.tok.start, name: w.expectName()}
-	ref.end = ref.name.end
+	name := w.expectName()
+	ref := reference{role: r, start: name.start, end: name.end, name: name}
 	for w.isPunct('.') {
 		w.next()
 		if w.tok.kind != kindWord && w.tok.kind != kindQuoted {
