@@ -95,6 +95,7 @@ func (in *Installation) bindStatement(stmt *gorm.Statement, b *bound) error {
 	if err != nil {
 		return err
 	}
+	in.models.values.cleanDest(stmt)
 	if stmt.SQL.Len() > 0 {
 		return in.bindText(stmt, b, h)
 	}
@@ -151,6 +152,10 @@ func (in *Installation) bindShared(stmt *gorm.Statement, b *bound, h handle) err
 		return err
 	}
 	b.route = r
+	b.names = Names{Schema: r.binding.Names.Shared}
+	if strings.Contains(b.table.name, ".") {
+		b.names = Names{}
+	}
 	if h.tx != nil && r.binding.Pool != nil {
 		if !b.op.reads() {
 			return in.problem(stmt.Context, ErrElsewhere, "", "the transaction is in the tenant's own database and the shared model "+b.table.name+" is not; write it outside the transaction", nil)
@@ -164,7 +169,7 @@ func (in *Installation) bindShared(stmt *gorm.Statement, b *bound, h handle) err
 func (in *Installation) narrow(stmt *gorm.Statement, b *bound, known *model) (*routing.Target, error) {
 	r := b.route
 	if known.column == nil {
-		if r.binding.Filter == FilterOnly && !b.table.derived {
+		if r.binding.Filter.requires() && !b.table.derived {
 			return nil, noColumn(in.column, known.table)
 		}
 		return r.owned, nil
@@ -174,7 +179,7 @@ func (in *Installation) narrow(stmt *gorm.Statement, b *bound, known *model) (*r
 		return nil, &Error{Kind: ErrInvalidTenant, Cause: err}
 	}
 	if lifted(stmt.Context) {
-		return &routing.Target{Owner: r.owned.Owner, Acquire: r.owned.Acquire}, nil
+		return &routing.Target{Owner: r.owned.Owner, Acquire: r.owned.Acquire, Settings: r.owned.Settings}, nil
 	}
 	b.scope = &scope
 	if r.binding.Filter != FilterNone && b.op != opCreate && !b.table.derived {

@@ -124,15 +124,17 @@ func (b *bound) from(stmt *gorm.Statement, c *clause.Clause) {
 // rename gives a table its physical name, and its logical one as alias.
 func (b *bound) rename(t *clause.Table) *model {
 	known := b.in.models.of(t.Name, nil)
-	if known.shared || t.Raw || t.Name == clause.CurrentTable {
+	if t.Raw || t.Name == clause.CurrentTable {
 		return known
 	}
-	if names := b.route.binding.Names; !names.IsZero() {
-		if t.Alias == "" {
-			t.Alias = t.Name
-		}
-		t.Name = names.Table(t.Name)
+	physical := b.route.binding.Names.Table(t.Name)
+	if known.shared {
+		physical = b.route.binding.Names.SharedTable(t.Name)
 	}
+	if physical != t.Name && t.Alias == "" {
+		t.Alias = t.Name
+	}
+	t.Name = physical
 	return known
 }
 
@@ -152,7 +154,7 @@ func (b *bound) join(join *clause.Join) error {
 		return nil
 	}
 	if known.column == nil {
-		if filter == FilterOnly {
+		if filter.requires() {
 			return noColumn(b.in.column, name)
 		}
 		return nil

@@ -28,6 +28,7 @@ type Installation struct {
 	pool     *routing.Pool
 	prepared *routing.Pool // the same with prepared statements; nil where there can be none
 	pins     routing.Pins
+	streams  routing.Streams
 
 	builders map[string]clause.ClauseBuilder // the dialect's own, before the plugin
 
@@ -96,7 +97,7 @@ func (in *Installation) Bind(t Tenant) (Binding, error) {
 // which is the application's. It waits until nothing uses them.
 func (in *Installation) Close() error {
 	in.pins.Close()
-	return in.provider.Close()
+	return errors.Join(in.streams.Close(), in.provider.Close())
 }
 
 // Close gives back what the plugin on db opened. It is [Installation.Close].
@@ -125,7 +126,7 @@ func Table(db *gorm.DB, model any) (string, error) {
 		logical = schemas[0].Table
 	}
 	if known := in.models.find(logical); known != nil && known.shared {
-		return logical, nil
+		return in.sharedTable(db.Statement.Context, logical), nil
 	}
 	r, err := in.route(db.Statement.Context)
 	if err != nil {
@@ -228,4 +229,13 @@ type Reference struct {
 func (in *Installation) IsShared(table string) bool {
 	known := in.models.find(table)
 	return known != nil && known.shared
+}
+
+// sharedTable is the physical name of a shared table as ctx's tenant has to say it.
+func (in *Installation) sharedTable(ctx context.Context, logical string) string {
+	r, err := in.route(ctx)
+	if err != nil {
+		return logical
+	}
+	return r.binding.Names.SharedTable(logical)
 }

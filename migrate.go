@@ -45,7 +45,7 @@ func (in *Installation) migrateShared(ctx context.Context, values []any, like *g
 	if err != nil {
 		return err
 	}
-	return ddl.Exclusive(ctx, base, in.Dialect(), func(tx gorm.ConnPool) error {
+	return ddl.Exclusive(ctx, base, in.Dialect(), "shared models", func(tx gorm.ConnPool) error {
 		p, err := in.newPhysical(ctx, tx, Binding{}, like)
 		if err != nil {
 			return err

@@ -101,7 +101,7 @@ func (m *tenantMigrator) autoMigrateUnlisted(ctx context.Context, values []any) 
 		return err
 	}
 	defer release()
-	return ddl.Exclusive(ctx, pool, m.in.Dialect(), func(tx gorm.ConnPool) error {
+	return ddl.Exclusive(ctx, pool, m.in.Dialect(), m.in.provider.Group(m.route.scope.tenant), func(tx gorm.ConnPool) error {
 		p, err := m.in.newPhysical(ctx, tx, m.route.binding, m.db)
 		if err != nil {
 			return err

@@ -25,6 +25,7 @@ type model struct {
 type models struct {
 	column string
 	tables sync.Map // lower-cased logical name → *model
+	values cleanValues
 }
 
 // find returns the model of a table, by its logical name in any case.
@@ -56,6 +57,7 @@ func (m *models) of(table string, s *schema.Schema) *model {
 
 // add takes in a schema and the owned ones that hang on it by relations.
 func (m *models) add(s *schema.Schema, shared bool) {
+	m.values.clean(s)
 	known := &model{table: s.Table, shared: shared, schema: s}
 	if !shared {
 		known.column = s.LookUpField(m.column)

@@ -76,10 +76,14 @@ func (p *physical) prepare(values ...any) error {
 		}
 	}
 	for _, s := range reachable(roots) {
-		if p.done[s] || p.shared(s) {
+		if p.done[s] {
 			continue
 		}
 		p.done[s] = true
+		if p.shared(s) {
+			s.Table = p.binding.Names.SharedTable(s.Table)
+			continue
+		}
 		if p.binding.Pool != nil {
 			p.detach(s)
 		}
@@ -91,8 +95,7 @@ func (p *physical) prepare(values ...any) error {
 }
 
 func (p *physical) shared(s *schema.Schema) bool {
-	known := p.in.models.find(s.Table)
-	return known != nil && known.shared
+	return p.in.IsShared(s.Table)
 }
 
 // detach cuts the relations to shared models, which are not in a tenant's own database.
@@ -112,7 +115,9 @@ func (p *physical) detach(s *schema.Schema) {
 }
 
 func (p *physical) name(s *schema.Schema) error {
-	s.Table = p.binding.Names.Table(s.Table)
+	if p.binding.Names.Prefix != "" { // a schema is the connection's, by its search_path
+		s.Table = p.binding.Names.Table(s.Table)
+	}
 	if prefix := p.binding.Names.Prefix; prefix != "" {
 		for _, field := range s.Fields {
 			prefixIndexes(field, prefix)

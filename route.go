@@ -71,11 +71,13 @@ func (in *Installation) newRoute(s *scope) (*route, error) {
 		return nil, in.complete(err, "bind", s.tenant)
 	}
 	r := &route{in: in, scope: s, binding: binding}
-	r.owned = &routing.Target{Owner: s.owner(), Inspect: r.inspect, Explain: r.explain}
-	if binding.Pool != nil {
+	r.owned = &routing.Target{Owner: s.owner(), Settings: binding.Settings, Inspect: r.inspect, Explain: r.explain}
+	if binding.Pool == nil {
+		r.shared = r.owned
+	} else {
 		r.owned.Acquire = r.acquire
+		r.shared = &routing.Target{Owner: s.owner(), Inspect: r.inspect}
 	}
-	r.shared = &routing.Target{Owner: s.owner(), Inspect: r.owned.Inspect}
 	return r, nil
 }
 
@@ -127,7 +129,7 @@ func (r *route) inspect(query string, built bool) (string, error) {
 	if r.binding.Filter == FilterOnly {
 		return query, r.inspectNarrowed(query, built)
 	}
-	if r.binding.Names.IsZero() {
+	if r.binding.Names.Prefix == "" {
 		return query, nil
 	}
 	text, err := r.rewriter().Rewrite(query)

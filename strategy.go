@@ -2,8 +2,11 @@ package tenancy
 
 import (
 	"context"
+	"strings"
 
 	"gorm.io/gorm"
+
+	"github.com/gormtenancy/tenancy/internal/routing"
 )
 
 // Strategy is one way of keeping tenants apart, as configured. It holds no state
@@ -47,6 +50,9 @@ type Provider interface {
 type Binding struct {
 	// Pool is the tenant's own pool. nil: the base pool, which GORM opened.
 	Pool Pool
+	// Settings hold while a statement or a transaction of the tenant lasts, and not a
+	// moment longer. PostgreSQL only.
+	Settings []Setting
 	// Names makes the physical names of tables.
 	Names Names
 	// Filter says how statements are narrowed by the tenant column.
@@ -62,14 +68,33 @@ type Pool interface {
 	Acquire(ctx context.Context) (pool gorm.ConnPool, release func(), err error)
 }
 
-// Names makes the physical name of a table from its logical one. At most one
-// field is set; with none, both names are the same.
+// Setting is a setting of PostgreSQL: its name and its value, which is bound and
+// never pasted.
+type Setting = routing.Setting
+
+// Names makes the physical name of a table from its logical one. At most one of
+// Prefix and Schema is set; with neither, both names are the same.
 type Names struct {
 	Prefix string // precedes the table's name: t_acme__ and users make t_acme__users
+	Schema string // qualifies the table's name: tenant_acme and users make tenant_acme.users
+	Shared string // qualifies the tables of shared models that name no schema themselves
 }
 
-// Table returns the physical name, unquoted.
-func (n Names) Table(logical string) string { return n.Prefix + logical }
+// Table returns the physical name of an owned table, unquoted.
+func (n Names) Table(logical string) string {
+	if n.Schema != "" {
+		return n.Schema + "." + logical
+	}
+	return n.Prefix + logical
+}
+
+// SharedTable returns the physical name of a shared table, unquoted.
+func (n Names) SharedTable(logical string) string {
+	if n.Shared == "" || strings.Contains(logical, ".") {
+		return logical
+	}
+	return n.Shared + "." + logical
+}
 
 // IsZero reports whether names stay as they are.
 func (n Names) IsZero() bool { return n == Names{} }
@@ -84,7 +109,13 @@ const (
 	// FilterNone narrows nothing: the strategy's wall is enough. Rows are stamped
 	// all the same where there is a column.
 	FilterNone
+	// FilterRequired: the tenant column is a wall that the database guards. Every
+	// owned table must have it; raw SQL is the database's to narrow.
+	FilterRequired
 	// FilterOnly: the tenant column is the only wall. Every owned table must have
 	// it, and raw SQL is refused.
 	FilterOnly
 )
+
+// requires reports whether each owned table must have the column.
+func (f Filter) requires() bool { return f == FilterRequired || f == FilterOnly }

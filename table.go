@@ -25,24 +25,31 @@ func tableOf(stmt *gorm.Statement) table {
 	return table{name: name, alias: alias}
 }
 
-// splitTable takes "users", "users u", "users AS u" and their quoted forms apart.
+// splitTable takes "users", "users u", "users AS u", "catalog.plans" and their quoted
+// forms apart.
 func splitTable(text string) (name, alias string, ok bool) {
 	words := strings.Fields(text)
 	switch {
 	case len(words) == 1:
-		words = append(words, words[0])
+		words = append(words, words[0][strings.LastIndexByte(words[0], '.')+1:])
 	case len(words) == 3 && strings.EqualFold(words[1], "as"):
 		words = []string{words[0], words[2]}
 	case len(words) != 2:
 		return "", "", false
 	}
-	name, alias = strings.Trim(words[0], "`\"[]"), strings.Trim(words[1], "`\"[]")
-	if !isName(name) || !isName(alias) {
-		return "", "", false
+	parts := strings.Split(words[0], ".")
+	for i := range parts {
+		if parts[i] = strings.Trim(parts[i], quotes); !isName(parts[i]) {
+			return "", "", false
+		}
 	}
-	return name, alias, true
+	alias = strings.Trim(words[1], quotes)
+	return strings.Join(parts, "."), alias, isName(alias)
 }
 
+// quotes are what dialects put around names.
+const quotes = "`\"[]"
+
 func isName(s string) bool {
-	return s != "" && !strings.ContainsAny(s, "`\"[](),;'?@$ ")
+	return s != "" && !strings.ContainsAny(s, quotes+"(),;'?@$ ")
 }

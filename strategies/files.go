@@ -174,7 +174,7 @@ func (f *files) Provision(ctx context.Context, t tenancy.Tenant) error {
 		return err
 	}
 	defer release()
-	return ddl.Exclusive(ctx, lent.db, f.in.Dialect(), func(tx gorm.ConnPool) error {
+	return ddl.Exclusive(ctx, lent.db, f.in.Dialect(), pool.name, func(tx gorm.ConnPool) error {
 		return f.in.Migrate(ctx, tx, bindingOf(pool), f.in.Models())
 	})
 }
@@ -203,7 +203,7 @@ func (f *files) fill(ctx context.Context, draft string, pool filePool) error {
 	if err != nil {
 		return err
 	}
-	err = ddl.Exclusive(ctx, file.db, f.in.Dialect(), func(tx gorm.ConnPool) error {
+	err = ddl.Exclusive(ctx, file.db, f.in.Dialect(), draft, func(tx gorm.ConnPool) error {
 		if err := claim(ctx, f.in, tx, pool.name, pool.id); err != nil {
 			return err
 		}

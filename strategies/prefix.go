@@ -162,5 +162,5 @@ func (p *prefix) exclusively(ctx context.Context, fn func(tx gorm.ConnPool) erro
 	if err != nil {
 		return err
 	}
-	return ddl.Exclusive(ctx, base, p.in.Dialect(), fn)
+	return ddl.Exclusive(ctx, base, p.in.Dialect(), "prefix", fn)
 }

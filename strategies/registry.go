@@ -2,6 +2,7 @@ package strategies
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"strings"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/gormtenancy/tenancy"
+	"github.com/gormtenancy/tenancy/internal/ddl"
 )
 
 // registration records whose a physical name is: beside the structures, in the
@@ -25,15 +27,15 @@ func (registration) TableName() string { return "tenancy_tenants" }
 // claim records that name belongs to the tenant id. It fails when it is another's,
 // or when the tenant has another name already.
 func claim(ctx context.Context, in *tenancy.Installation, tx gorm.ConnPool, name, id string) error {
-	db, err := in.Plain(ctx, tx)
-	if err != nil {
-		return err
-	}
-	if err := db.AutoMigrate(&registration{}); err != nil {
+	if err := createRegistry(ctx, in, tx); err != nil {
 		return err
 	}
 	held, err := claimed(ctx, in, tx, name, id)
 	if err != nil || held {
+		return err
+	}
+	db, err := in.Plain(ctx, tx)
+	if err != nil {
 		return err
 	}
 	var other []registration
@@ -44,6 +46,25 @@ func claim(ctx context.Context, in *tenancy.Installation, tx gorm.ConnPool, name
 		return &tenancy.Error{Kind: tenancy.ErrInvalidTenant, Tenant: id, Detail: fmt.Sprintf("the tenant is provisioned as %q and would now be %q; keep the slug and the schema that it was provisioned with", other[0].Name, name)}
 	}
 	return db.Create(&registration{Name: name, TenantID: id}).Error
+}
+
+func createRegistry(ctx context.Context, in *tenancy.Installation, tx gorm.ConnPool) error {
+	db, err := in.Plain(ctx, tx)
+	if err != nil || db.Migrator().HasTable(&registration{}) {
+		return err
+	}
+	return db.Migrator().CreateTable(&registration{})
+}
+
+// ensureRegistry creates the registry for tenants that are provisioned under locks of their own.
+func ensureRegistry(ctx context.Context, in *tenancy.Installation, base *sql.DB) error {
+	db, err := in.Plain(ctx, base)
+	if err != nil || db.Migrator().HasTable(&registration{}) {
+		return err
+	}
+	return ddl.Exclusive(ctx, base, in.Dialect(), "registry", func(tx gorm.ConnPool) error {
+		return createRegistry(ctx, in, tx)
+	})
 }
 
 // claimed reports whether name is registered for the tenant id, and fails when it is another's.

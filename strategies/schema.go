@@ -4,25 +4,56 @@ import (
 	"fmt"
 
 	"github.com/gormtenancy/tenancy"
+	"github.com/gormtenancy/tenancy/internal/names"
 )
 
-// Schema gives each tenant a set of tables of its own in one database. On SQLite, and
-// on dialects that this package does not know, the set is made by a prefix: the
-// table users of the tenant acme is t_acme__users. The zero value is ready.
+// Schema gives each tenant a set of tables of its own in one database.
 //
-// Everything that GORM builds carries the tenant's names, and so does raw SQL where
-// each table in it can be told with certainty; other texts are refused with
-// [tenancy.ErrRawSQL].
-type Schema struct{}
+// On PostgreSQL the set is a schema: tenant_acme. Statements that GORM builds name it,
+// and all others find it by search_path, which is set for the length of each statement
+// or transaction and never for a session. public is not on that path. Shared models
+// are named with their own schema; raw SQL has to name it, too (tenancy.Table).
+//
+// On SQLite, and on dialects that this package does not know, the set is made by a
+// prefix: the table users of the tenant acme is t_acme__users. Raw SQL is given the
+// tenant's names where each table in it can be told with certainty; other texts are
+// refused with [tenancy.ErrRawSQL].
+//
+// The zero value is ready.
+type Schema struct {
+	// SharedSchema is where the shared models are, on PostgreSQL. Empty: "public".
+	SharedSchema string
+	// Extensions are schemas that follow the tenant's own on the search_path, for the
+	// functions, types and operators of extensions. PostgreSQL only. Default: none.
+	// A table in one of them is seen by every tenant.
+	Extensions []string
+}
 
 // Name returns "schema".
 func (Schema) Name() string { return "schema" }
 
+func (s Schema) sharedSchema() string {
+	if s.SharedSchema == "" {
+		return "public"
+	}
+	return s.SharedSchema
+}
+
 // Install implements [tenancy.Strategy].
-func (Schema) Install(in *tenancy.Installation) (tenancy.Provider, error) {
+func (s Schema) Install(in *tenancy.Installation) (tenancy.Provider, error) {
 	switch in.Dialect() {
-	case "postgres", "mysql", "sqlserver":
-		return nil, &tenancy.Error{Kind: tenancy.ErrUnsupportedDialect, Detail: fmt.Sprintf("the schema strategy does not support %q yet; it supports sqlite, and other dialects by table prefix", in.Dialect())}
+	case "postgres":
+		for _, extension := range s.Extensions {
+			if extension == "public" {
+				return nil, &tenancy.Error{Kind: tenancy.ErrConfig, Detail: "public cannot be in Schema.Extensions: a table that a tenant lacks would be found there; move the extensions to a schema of their own"}
+			}
+		}
+		if err := names.Fits("postgres", s.sharedSchema()); err != nil {
+			return nil, &tenancy.Error{Kind: tenancy.ErrConfig, Cause: err}
+		}
+		return &schemas{in: in, cfg: s}, nil
+	case "mysql", "sqlserver":
+		return nil, &tenancy.Error{Kind: tenancy.ErrUnsupportedDialect, Detail: fmt.Sprintf("the schema strategy does not support %q yet; it supports postgres and sqlite, and other dialects by table prefix", in.Dialect())}
 	default:
 		return &prefix{in: in}, nil
 	}

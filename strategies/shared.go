@@ -3,8 +3,6 @@ package strategies
 import (
 	"context"
 	"fmt"
-	"reflect"
-	"slices"
 	"strings"
 
 	"gorm.io/gorm"
@@ -54,7 +52,7 @@ func (s *shared) Provision(ctx context.Context, t tenancy.Tenant) error {
 	if err != nil {
 		return err
 	}
-	return ddl.Exclusive(ctx, base, s.in.Dialect(), func(tx gorm.ConnPool) error {
+	return ddl.Exclusive(ctx, base, s.in.Dialect(), s.Group(t), func(tx gorm.ConnPool) error {
 		return s.in.Migrate(ctx, tx, sharedBinding, s.in.Models())
 	})
 }
@@ -65,37 +63,7 @@ func (s *shared) Destroy(ctx context.Context, t tenancy.Tenant) error {
 	if _, err := s.Bind(t); err != nil {
 		return err
 	}
-	ordered, err := s.in.Ordered()
-	if err != nil {
-		return err
-	}
-	return s.in.DB().WithContext(tenancy.WithTenant(ctx, t)).Transaction(func(tx *gorm.DB) error {
-		for _, owned := range slices.Backward(ordered) {
-			if err := deleteAll(tx, owned); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
-func deleteAll(tx *gorm.DB, owned *schema.Schema) error {
-	model := reflect.New(owned.ModelType).Interface()
-	if !tx.Migrator().HasTable(owned.Table) {
-		return nil
-	}
-	all := tx.Session(&gorm.Session{AllowGlobalUpdate: true, SkipHooks: true}).Unscoped()
-	if err := all.Delete(model).Error; err != nil {
-		return err
-	}
-	var left int64
-	if err := tx.Unscoped().Model(model).Count(&left).Error; err != nil {
-		return err
-	}
-	if left > 0 {
-		return &tenancy.Error{Kind: tenancy.ErrDrifted, Detail: fmt.Sprintf("%d rows of %s are still there after deleting all", left, owned.Table)}
-	}
-	return nil
+	return deleteRows(ctx, s.in, t)
 }
 
 // Verify asks whether the tables are what the models say, whether each row belongs to

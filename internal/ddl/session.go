@@ -9,9 +9,9 @@ import (
 )
 
 // Exclusive runs fn on one connection of db, in a transaction that nobody else can
-// have at the same time, in this process or another. fn's error rolls back
-// everything and comes back unchanged.
-func Exclusive(ctx context.Context, db *sql.DB, dialect string, fn func(tx gorm.ConnPool) error) (err error) {
+// have for the same key at the same time, in this process or another. On SQLite there is
+// one key for all. fn's error rolls back everything and comes back unchanged.
+func Exclusive(ctx context.Context, db *sql.DB, dialect, key string, fn func(tx gorm.ConnPool) error) (err error) {
 	conn, err := db.Conn(ctx)
 	if err != nil {
 		return err
@@ -21,11 +21,24 @@ func Exclusive(ctx context.Context, db *sql.DB, dialect string, fn func(tx gorm.
 			err = closeErr
 		}
 	}()
-	if dialect == "sqlite" {
+	switch dialect {
+	case "sqlite":
 		return exclusiveSQLite(ctx, conn, fn)
+	case "postgres":
+		return inTransaction(ctx, conn, func(tx gorm.ConnPool) error {
+			// Released with the transaction: nothing is left on a connection of a pooler.
+			if _, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock(hashtextextended($1, $2))", key, lockSeed); err != nil {
+				return err
+			}
+			return fn(tx)
+		})
+	default:
+		return inTransaction(ctx, conn, fn)
 	}
-	return inTransaction(ctx, conn, fn)
 }
+
+// lockSeed keeps this module's advisory locks apart from the application's.
+const lockSeed int64 = 0x74656e616e6379
 
 func closing(conn *sql.Conn) error {
 	if err := conn.Close(); !errors.Is(err, sql.ErrConnDone) {

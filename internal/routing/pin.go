@@ -20,14 +20,21 @@ const pinCheck = 5 * time.Millisecond
 // for concurrent use.
 type Pins struct {
 	mu     sync.Mutex
-	held   map[pinKey]*sql.Conn
-	closed chan struct{}
+	held   map[pinKey]*pin
+	closed bool
 	wg     sync.WaitGroup
 }
 
 type pinKey struct {
 	holder *sql.Conn
 	owner  string
+}
+
+// pin is one connection, or the attempt to get it.
+type pin struct {
+	mu   sync.Mutex // held while the connection is got
+	conn *sql.Conn
+	end  chan struct{} // closed when the pins are
 }
 
 // Pin returns target as it is while holder is held: on one connection of its own pool.
@@ -41,11 +48,15 @@ func (p *Pins) Pin(holder *sql.Conn, target *Target) *Target {
 }
 
 func (p *Pins) conn(ctx context.Context, holder *sql.Conn, target *Target) (*sql.Conn, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	key := pinKey{holder, target.Owner}
-	if conn, ok := p.held[key]; ok {
-		return conn, nil
+	pinned, err := p.entry(key)
+	if err != nil {
+		return nil, err
+	}
+	pinned.mu.Lock()
+	defer pinned.mu.Unlock()
+	if pinned.conn != nil {
+		return pinned.conn, nil
 	}
 	pool, release, err := target.Acquire(ctx)
 	if err != nil {
@@ -56,20 +67,47 @@ func (p *Pins) conn(ctx context.Context, holder *sql.Conn, target *Target) (*sql
 		release()
 		return nil, err
 	}
-	if p.held == nil {
-		p.held, p.closed = map[pinKey]*sql.Conn{}, make(chan struct{})
-	}
-	p.held[key] = conn
-	closed := p.closed
-	p.wg.Go(func() {
-		waitDone(holder, closed)
-		p.mu.Lock()
-		delete(p.held, key)
-		p.mu.Unlock()
+	if !p.watch(key, pinned, func() { _ = conn.Close(); release() }) {
 		_ = conn.Close()
 		release()
-	})
+		return nil, ErrClosed
+	}
+	pinned.conn = conn
 	return conn, nil
+}
+
+func (p *Pins) entry(key pinKey) (*pin, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return nil, ErrClosed
+	}
+	if p.held == nil {
+		p.held = map[pinKey]*pin{}
+	}
+	pinned, ok := p.held[key]
+	if !ok {
+		pinned = &pin{end: make(chan struct{})}
+		p.held[key] = pinned
+	}
+	return pinned, nil
+}
+
+// watch gives a pin back when its holder is, or the pins are closed.
+func (p *Pins) watch(key pinKey, pinned *pin, back func()) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return false
+	}
+	p.wg.Go(func() {
+		waitDone(key.holder, pinned.end)
+		back()
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		delete(p.held, key)
+	})
+	return true
 }
 
 func connOf(ctx context.Context, pool gorm.ConnPool) (*sql.Conn, error) {
@@ -99,11 +137,10 @@ func waitDone(conn *sql.Conn, closed <-chan struct{}) {
 // Close ends all pins.
 func (p *Pins) Close() {
 	p.mu.Lock()
-	if p.closed != nil {
-		select {
-		case <-p.closed:
-		default:
-			close(p.closed)
+	if !p.closed {
+		p.closed = true
+		for _, pinned := range p.held {
+			close(pinned.end)
 		}
 	}
 	p.mu.Unlock()

@@ -92,7 +92,7 @@ func (p *Pool) exec(ctx context.Context, target *Target, built bool, query strin
 		return nil, err
 	}
 	defer release()
-	result, err := pool.ExecContext(ctx, query, args...)
+	result, err := target.exec(ctx, pool, query, args)
 	return result, target.explain(err)
 }
 
@@ -108,8 +108,15 @@ func (p *Pool) query(ctx context.Context, target *Target, built bool, query stri
 		return nil, err
 	}
 	defer release()
-	rows, err := pool.QueryContext(ctx, query, args...)
-	return rows, target.explain(err)
+	if len(target.Settings) == 0 {
+		rows, err := pool.QueryContext(ctx, query, args...)
+		return rows, target.explain(err)
+	}
+	rows, finish, err := querySettled(ctx, pool, target, query, args)
+	if err != nil {
+		return nil, target.explain(err)
+	}
+	return p.router.Streams.Rows(ctx, rows, finish)
 }
 
 func (p *Pool) queryRow(ctx context.Context, target *Target, built bool, query string, args []any) *sql.Row {
@@ -122,7 +129,14 @@ func (p *Pool) queryRow(ctx context.Context, target *Target, built bool, query s
 		return failedRow(err)
 	}
 	defer release()
-	return target.row(pool.QueryRowContext(ctx, query, args...))
+	if len(target.Settings) == 0 {
+		return target.row(pool.QueryRowContext(ctx, query, args...))
+	}
+	rows, finish, err := querySettled(ctx, pool, target, query, args)
+	if err != nil {
+		return failedRow(target.explain(err))
+	}
+	return p.router.Streams.Row(ctx, rows, finish)
 }
 
 func (p *Pool) begin(ctx context.Context, opts *sql.TxOptions) (*Tx, error) {
@@ -134,7 +148,7 @@ func (p *Pool) begin(ctx context.Context, opts *sql.TxOptions) (*Tx, error) {
 	if err != nil {
 		return nil, err
 	}
-	inner, err := begin(ctx, pool, opts)
+	inner, err := beginSettled(ctx, pool, target, opts)
 	if err != nil {
 		release()
 		return nil, target.explain(err)
@@ -173,4 +187,12 @@ func sqlDB(pool gorm.ConnPool) (*sql.DB, error) {
 	default:
 		return nil, gorm.ErrInvalidDB
 	}
+}
+
+// exec runs a statement, with the target's settings if it has any.
+func (t *Target) exec(ctx context.Context, pool gorm.ConnPool, query string, args []any) (sql.Result, error) {
+	if len(t.Settings) == 0 {
+		return pool.ExecContext(ctx, query, args...)
+	}
+	return execSettled(ctx, pool, t, query, args)
 }

@@ -15,6 +15,8 @@ type Target struct {
 	Owner string
 	// Acquire lends the owner's own pool. nil: the base pool.
 	Acquire func(ctx context.Context) (gorm.ConnPool, func(), error)
+	// Settings hold while a statement or a transaction lasts. PostgreSQL only.
+	Settings []Setting
 	// Inspect takes the last look at a text: it returns the text to send, or why
 	// none is sent. built is true for a text that GORM built for a model. nil: all pass.
 	Inspect func(query string, built bool) (string, error)
@@ -28,6 +30,8 @@ type Router struct {
 	Statement func(ctx context.Context) (*Target, error)
 	// Begin finds it for a new transaction.
 	Begin func(ctx context.Context) (*Target, error)
+	// Streams makes the rows of statements with settings.
+	Streams *Streams
 	// Mismatch makes the error for a transaction of one owner in the hands of another.
 	Mismatch func(owner, user string) error
 }

@@ -1,13 +1,9 @@
 package sqltext
 
-// isControlWord reports whether a token begins a statement that controls the
-// transaction it runs in.
-func isControlWord(src string, t token) bool {
-	if t.kind != kindWord {
-		return false
-	}
-	word := src[t.start:t.end]
-	return equalFold(word, "savepoint") || equalFold(word, "release") || equalFold(word, "rollback")
+// atControl reports whether the walk is at a word that begins a statement
+// which controls the transaction it runs in.
+func (w *walker) atControl() bool {
+	return w.tok.key == noKey && (w.isWord("savepoint") || w.isWord("release") || w.isWord("rollback"))
 }
 
 // Control reports whether query only controls the transaction it runs in:

@@ -15,15 +15,20 @@ func (e *expression) outermost() bool { return e.clause != nil && e.cases == 0 }
 
 // content reads the expressions of a clause, of which there must be one.
 func (w *walker) content(c *clause) {
-	start := *w.tok
-	switch {
-	case start.key == keyUse, start.key == keyForce, start.key == keyIgnore,
-		start.key == keyIndexed, start.key == keyPartition, start.key == keyTableSample,
-		start.key == keyNot && w.peek().key == keyIndexed, w.isPunct(','):
+	start := w.tok.start
+	switch w.tok.key {
+	case keyUse, keyForce, keyIgnore, keyIndexed, keyPartition, keyTableSample:
+		w.unexpected()
+	case keyNot:
+		if w.peek().key == keyIndexed {
+			w.unexpected()
+		}
+	}
+	if w.isPunct(',') {
 		w.unexpected()
 	}
 	w.expression(c, token{})
-	if w.tok.start == start.start && w.fault == noFault {
+	if w.tok.start == start {
 		w.unexpected()
 	}
 }

@@ -59,12 +59,12 @@ func (r *Rewriter) Rewrite(query string) (string, error) {
 		if copied == 0 {
 			out.Grow(len(query) + len(w.refs)*(len(physical)+2*len(name)))
 		}
-		out.WriteString(query[copied:ref.start])
-		out.WriteString(r.Quote(physical))
+		replacement := r.Quote(physical)
 		if r.needsAlias(ref) {
-			out.WriteString(" AS ")
-			out.WriteString(r.Quote(name))
+			replacement += " AS " + r.Quote(name)
 		}
+		out.WriteString(query[copied:ref.start])
+		writeApart(&out, query[:ref.start], replacement, query[ref.end:])
 		copied = ref.end
 	}
 	if copied == 0 {
@@ -72,6 +72,23 @@ func (r *Rewriter) Rewrite(query string) (string, error) {
 	}
 	out.WriteString(query[copied:])
 	return out.String(), nil
+}
+
+// writeApart writes a replacement between two texts, with a space where the
+// two would otherwise run into it.
+func writeApart(out *strings.Builder, before, replacement, after string) {
+	if before != "" && replacement != "" && sticks(before[len(before)-1], replacement[0]) {
+		out.WriteByte(' ')
+	}
+	out.WriteString(replacement)
+	if after != "" && replacement != "" && sticks(replacement[len(replacement)-1], after[0]) {
+		out.WriteByte(' ')
+	}
+}
+
+// sticks reports whether two bytes next to each other read as one token.
+func sticks(a, b byte) bool {
+	return wordByte[a] && wordByte[b] || a == b && (a == '"' || a == '`')
 }
 
 // renames reports whether a reference is replaced, or why it cannot be told.

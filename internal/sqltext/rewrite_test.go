@@ -126,6 +126,7 @@ func TestRewrite(t *testing.T) {
 		{"indexed by", "SELECT * FROM users INDEXED BY idx, orders NOT INDEXED", "SELECT * FROM [users] INDEXED BY idx, [orders] NOT INDEXED"},
 		{"index hint", "SELECT * FROM users USE INDEX (a) IGNORE KEY FOR ORDER BY (b), orders o FORCE INDEX FOR JOIN (c)", "SELECT * FROM [users] USE INDEX (a) IGNORE KEY FOR ORDER BY (b), [orders!] o FORCE INDEX FOR JOIN (c)"},
 		{"qualified shared", `SELECT * FROM main.plans, "main"."plans" p`, ""},
+		{"alias without space", "SELECT * FROM`users`\"u\",orders\"o\"", `SELECT * FROM"t_acme__users" "u",[orders!] "o"`},
 		{"explain", "EXPLAIN QUERY PLAN SELECT * FROM users", "EXPLAIN QUERY PLAN SELECT * FROM [users]"},
 		{"explain analyze", "explain analyze verbose delete from users", "explain analyze verbose delete from [users]"},
 		{"savepoint", "SAVEPOINT sp1", ""},

@@ -31,7 +31,7 @@ func (w *walker) walk() {
 		return
 	}
 	w.next()
-	if isControlWord(w.scan.src, *w.tok) && Control(w.scan.src) {
+	if w.atControl() && Control(w.scan.src) {
 		return
 	}
 	if w.isWord("explain") {
@@ -137,7 +137,9 @@ func (w *walker) isPunct(c byte) bool {
 }
 
 // isWord reports whether the walk is at a bare word, given in lower case.
-func (w *walker) isWord(word string) bool { return w.matches(*w.tok, word) }
+func (w *walker) isWord(word string) bool {
+	return w.tok.kind == kindWord && equalFold(w.scan.src[w.tok.start:w.tok.end], word)
+}
 
 // matches reports whether a token is a bare word, given in lower case.
 func (w *walker) matches(t token, word string) bool {

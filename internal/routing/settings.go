@@ -1,0 +1,94 @@
+package routing
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"strconv"
+	"strings"
+
+	"gorm.io/gorm"
+)
+
+// Setting is a PostgreSQL setting for the length of a transaction.
+type Setting struct{ Name, Value string }
+
+// settle applies settings to a transaction, for as long as it lasts: set_config with
+// true for is_local (https://www.postgresql.org/docs/current/functions-admin.html).
+func settle(ctx context.Context, tx gorm.ConnPool, settings []Setting) error {
+	if len(settings) == 0 {
+		return nil
+	}
+	var query strings.Builder
+	args := make([]any, 0, 2*len(settings))
+	for i, setting := range settings {
+		query.WriteString(map[bool]string{true: "SELECT ", false: ", "}[i == 0])
+		query.WriteString("set_config($" + strconv.Itoa(2*i+1) + ", $" + strconv.Itoa(2*i+2) + ", true)")
+		args = append(args, setting.Name, setting.Value)
+	}
+	_, err := tx.ExecContext(ctx, query.String(), args...)
+	return err
+}
+
+// beginSettled begins a transaction with the settings of target.
+func beginSettled(ctx context.Context, pool gorm.ConnPool, target *Target, opts *sql.TxOptions) (transaction, error) {
+	tx, err := begin(ctx, pool, opts)
+	if err != nil {
+		return nil, err
+	}
+	if err := settle(ctx, tx, target.Settings); err != nil {
+		_ = tx.Rollback()
+		return nil, err
+	}
+	return tx, nil
+}
+
+// execSettled runs one statement in a transaction of its own.
+func execSettled(ctx context.Context, pool gorm.ConnPool, target *Target, query string, args []any) (sql.Result, error) {
+	tx, err := beginSettled(ctx, pool, target, nil)
+	if err != nil {
+		return nil, err
+	}
+	result, err := tx.ExecContext(ctx, query, args...)
+	if err != nil {
+		_ = tx.Rollback()
+		return nil, err
+	}
+	return result, tx.Commit()
+}
+
+// querySettled runs one query in a transaction of its own, which the caller's rows end.
+// A query whose plan was made for tables of another shape is asked once more: tables
+// of tenants may differ while a fleet is being migrated.
+func querySettled(ctx context.Context, pool gorm.ConnPool, target *Target, query string, args []any) (*sql.Rows, func(error) error, error) {
+	rows, finish, err := queryOnce(ctx, pool, target, query, args)
+	if stalePlan(err) {
+		return queryOnce(ctx, pool, target, query, args)
+	}
+	return rows, finish, err
+}
+
+func queryOnce(ctx context.Context, pool gorm.ConnPool, target *Target, query string, args []any) (*sql.Rows, func(error) error, error) {
+	tx, err := beginSettled(ctx, pool, target, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	rows, err := tx.QueryContext(ctx, query, args...)
+	if err != nil {
+		_ = tx.Rollback()
+		return nil, nil, err
+	}
+	return rows, func(ended error) error {
+		if ended != nil || ctx.Err() != nil {
+			_ = tx.Rollback()
+			return nil
+		}
+		return tx.Commit()
+	}, nil
+}
+
+// stalePlan recognises "cached plan must not change result type".
+func stalePlan(err error) bool {
+	var state interface{ SQLState() string }
+	return errors.As(err, &state) && state.SQLState() == "0A000" && strings.Contains(err.Error(), "cached plan")
+}

@@ -1,0 +1,217 @@
+package strategies
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"gorm.io/gorm"
+
+	"github.com/gormtenancy/tenancy"
+	"github.com/gormtenancy/tenancy/internal/ddl"
+	"github.com/gormtenancy/tenancy/internal/names"
+)
+
+// schemas keeps each tenant in a PostgreSQL schema of its own.
+type schemas struct {
+	in  *tenancy.Installation
+	cfg Schema
+}
+
+func (s *schemas) Bind(t tenancy.Tenant) (tenancy.Binding, error) {
+	name, err := schemaOf(t, names.Limit("postgres"))
+	if err != nil {
+		return tenancy.Binding{}, err
+	}
+	return tenancy.Binding{
+		Settings: []tenancy.Setting{{Name: "search_path", Value: s.searchPath(name)}},
+		Names:    tenancy.Names{Schema: name, Shared: s.cfg.sharedSchema()},
+	}, nil
+}
+
+// schemaOf is the name of a tenant's schema or database.
+func schemaOf(t tenancy.Tenant, limit int) (string, error) {
+	if t.Schema != "" {
+		if err := names.Override(t.Schema, limit); err != nil {
+			return "", &tenancy.Error{Kind: tenancy.ErrInvalidTenant, Tenant: t.ID, Cause: err}
+		}
+		return t.Schema, nil
+	}
+	base, err := baseOf(t)
+	if err != nil {
+		return "", err
+	}
+	return names.Container(base), nil
+}
+
+// searchPath is the value of search_path for a schema: the schema, the extensions', and
+// temporary objects last, where they can hide nothing. public is not in it, so a
+// table that a tenant lacks is missing, and not public's. The value is a list, which
+// PostgreSQL parses, so names are quoted inside it.
+func (s *schemas) searchPath(name string) string {
+	path := []string{quoteIdent(name)}
+	for _, extension := range s.cfg.Extensions {
+		path = append(path, quoteIdent(extension))
+	}
+	return strings.Join(append(path, "pg_temp"), ", ")
+}
+
+// quoteIdent quotes an identifier for PostgreSQL.
+func quoteIdent(name string) string {
+	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
+}
+
+func (s *schemas) Group(t tenancy.Tenant) string {
+	name, err := schemaOf(t, names.Limit("postgres"))
+	if err != nil {
+		return "invalid " + t.ID
+	}
+	return name
+}
+
+// Provision creates the schema and its tables in one transaction.
+func (s *schemas) Provision(ctx context.Context, t tenancy.Tenant) error {
+	b, err := s.Bind(t)
+	if err != nil {
+		return err
+	}
+	return s.exclusively(ctx, b, func(tx gorm.ConnPool) error {
+		if err := claim(ctx, s.in, tx, b.Names.Schema, t.ID); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, "CREATE SCHEMA IF NOT EXISTS "+quoteIdent(b.Names.Schema)); err != nil {
+			return err
+		}
+		if err := enter(ctx, tx, b); err != nil {
+			return err
+		}
+		return s.in.Migrate(ctx, tx, b, s.in.Models())
+	})
+}
+
+// enter applies a binding's settings to a transaction.
+func enter(ctx context.Context, tx gorm.ConnPool, b tenancy.Binding) error {
+	for _, setting := range b.Settings {
+		if _, err := tx.ExecContext(ctx, "SELECT set_config($1, $2, true)", setting.Name, setting.Value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *schemas) exclusively(ctx context.Context, b tenancy.Binding, fn func(tx gorm.ConnPool) error) error {
+	base, err := s.in.Base()
+	if err != nil {
+		return err
+	}
+	if err := ensureRegistry(ctx, s.in, base); err != nil {
+		return err
+	}
+	return ddl.Exclusive(ctx, base, s.in.Dialect(), b.Names.Schema, fn)
+}
+
+// Destroy drops the schema with all that is in it. CASCADE would also take what leans
+// on it from outside, so there must be nothing of that kind.
+func (s *schemas) Destroy(ctx context.Context, t tenancy.Tenant) error {
+	b, err := s.Bind(t)
+	if err != nil {
+		return err
+	}
+	return s.exclusively(ctx, b, func(tx gorm.ConnPool) error {
+		if held, err := claimed(ctx, s.in, tx, b.Names.Schema, t.ID); err != nil || !held {
+			return err
+		}
+		leaning, err := s.crossing(ctx, tx, b.Names.Schema, incoming)
+		if err != nil {
+			return err
+		}
+		if len(leaning) > 0 {
+			return drifted(t, append(leaning, "remove those first"))
+		}
+		if _, err := tx.ExecContext(ctx, "DROP SCHEMA IF EXISTS "+quoteIdent(b.Names.Schema)+" CASCADE"); err != nil {
+			return err
+		}
+		return disclaim(ctx, s.in, tx, b.Names.Schema)
+	})
+}
+
+// Verify asks the catalog, inside a transaction that changes nothing.
+func (s *schemas) Verify(ctx context.Context, t tenancy.Tenant) error {
+	b, err := s.Bind(t)
+	if err != nil {
+		return err
+	}
+	base, err := s.in.Base()
+	if err != nil {
+		return err
+	}
+	tx, err := base.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }()
+	if held, err := claimed(ctx, s.in, tx, b.Names.Schema, t.ID); err != nil || !held {
+		return missing(t, err)
+	}
+	differences, err := s.crossing(ctx, tx, b.Names.Schema, incoming+" OR "+s.outgoing())
+	if err != nil {
+		return err
+	}
+	if err := enter(ctx, tx, b); err != nil {
+		return err
+	}
+	current, err := scalar[*string](ctx, tx, "SELECT current_schema()::text")
+	if err != nil {
+		return err
+	}
+	if current == nil || *current != b.Names.Schema {
+		return missing(t, nil)
+	}
+	drift, err := pending(ctx, s.in, tx, b)
+	if err != nil {
+		return err
+	}
+	return drifted(t, append(drift, differences...))
+}
+
+const incoming = "(parent_schema = $1 AND child_schema <> $1)"
+
+// outgoing finds references to schemas that are neither the tenant's nor the shared models'.
+func (s *schemas) outgoing() string {
+	return "(child_schema = $1 AND parent_schema NOT IN ($1, $2))"
+}
+
+// crossing lists the foreign keys between a schema and others.
+func (s *schemas) crossing(ctx context.Context, tx gorm.ConnPool, schema, condition string) ([]string, error) {
+	rows, err := tx.QueryContext(ctx, `
+		SELECT conname, child_schema || '.' || child, parent_schema || '.' || parent FROM (
+			SELECT c.conname::text, n.nspname::text AS child_schema, t.relname::text AS child,
+			       fn.nspname::text AS parent_schema, ft.relname::text AS parent
+			FROM pg_constraint c
+			JOIN pg_class t ON t.oid = c.conrelid JOIN pg_namespace n ON n.oid = t.relnamespace
+			JOIN pg_class ft ON ft.oid = c.confrelid JOIN pg_namespace fn ON fn.oid = ft.relnamespace
+			WHERE c.contype = 'f' AND $2::text IS NOT NULL) keys
+		WHERE `+condition+` ORDER BY 1`, schema, s.cfg.sharedSchema())
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	var found []string
+	for rows.Next() {
+		var name, child, parent string
+		if err := rows.Scan(&name, &child, &parent); err != nil {
+			return nil, err
+		}
+		found = append(found, fmt.Sprintf("the foreign key %s leads from %s to %s", name, child, parent))
+	}
+	return found, rows.Err()
+}
+
+// scalar reads one value.
+func scalar[T any](ctx context.Context, pool gorm.ConnPool, query string, args ...any) (T, error) {
+	var value T
+	err := pool.QueryRowContext(ctx, query, args...).Scan(&value)
+	return value, err
+}
+
+func (s *schemas) Close() error { return nil }

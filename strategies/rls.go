@@ -1,0 +1,211 @@
+package strategies
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/schema"
+
+	"github.com/gormtenancy/tenancy"
+	"github.com/gormtenancy/tenancy/internal/ddl"
+)
+
+// RLS keeps all tenants in the same tables, and lets PostgreSQL's row-level security
+// tell them apart: each owned table has policies that compare its tenant column with a
+// setting, which the plugin sets for the length of each statement or transaction
+// (https://www.postgresql.org/docs/current/ddl-rowsecurity.html). Raw SQL, functions and
+// whatever else runs on the connection is narrowed as well. GORM's statements carry the
+// predicate besides: it lets the planner use an index where a policy alone would not.
+//
+// Every owned table must have the tenant column; its type may be text, uuid or an
+// integer. Join tables that GORM makes itself are given the column.
+//
+// Row-level security does not bind superusers, roles with BYPASSRLS, and owners of tables
+// without FORCE: db.Use refuses such a role. It protects against a statement that
+// forgets the tenant, and not against somebody who can run SQL of his own: he can set
+// the setting. The zero value is ready.
+type RLS struct {
+	// Setting is the name of the setting. Empty: "app.current_tenant".
+	Setting string
+	// AllowUnsafeRole lets a role through to which the policies do not apply: for a
+	// handle that only migrates, never for one that serves tenants.
+	AllowUnsafeRole bool
+}
+
+const defaultSetting = "app.current_tenant"
+
+// Name returns "rls".
+func (RLS) Name() string { return "rls" }
+
+func (r RLS) setting() string {
+	if r.Setting == "" {
+		return defaultSetting
+	}
+	return r.Setting
+}
+
+// Install implements [tenancy.Strategy]. It asks the database whether its policies bind
+// the role that it is used with.
+func (r RLS) Install(in *tenancy.Installation) (tenancy.Provider, error) {
+	if in.Dialect() != "postgres" {
+		return nil, &tenancy.Error{Kind: tenancy.ErrUnsupportedDialect, Detail: fmt.Sprintf("row-level security is PostgreSQL's, and this is %q; use Schema, Database or Shared", in.Dialect())}
+	}
+	if !settingName(r.setting()) {
+		return nil, &tenancy.Error{Kind: tenancy.ErrConfig, Detail: fmt.Sprintf("RLS.Setting %q is not the name of a setting; use two words with a dot between, like %q", r.Setting, defaultSetting)}
+	}
+	in.RequireColumn()
+	p := &policies{in: in, cfg: r}
+	if r.AllowUnsafeRole {
+		return p, nil
+	}
+	return p, p.attestRole(context.Background())
+}
+
+// settingName reports whether name is that of a customized option: a dot, and words.
+func settingName(name string) bool {
+	dots := 0
+	for i := range len(name) {
+		switch c := name[i]; {
+		case c == '.' && i > 0 && i < len(name)-1:
+			dots++
+		case c == '_', 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', i > 0 && '0' <= c && c <= '9':
+		default:
+			return false
+		}
+	}
+	return dots == 1
+}
+
+// policies keeps tenants apart by row-level security.
+type policies struct {
+	in  *tenancy.Installation
+	cfg RLS
+}
+
+func (p *policies) Bind(t tenancy.Tenant) (tenancy.Binding, error) {
+	_, err := baseOf(t)
+	return tenancy.Binding{
+		Settings: []tenancy.Setting{{Name: p.cfg.setting(), Value: t.ID}},
+		Filter:   tenancy.FilterRequired,
+	}, err
+}
+
+func (p *policies) Group(tenancy.Tenant) string { return "rls" }
+
+// Provision creates the tables, their policies, an index that leads with the tenant
+// column, and a default that stamps rows which raw SQL inserts.
+func (p *policies) Provision(ctx context.Context, t tenancy.Tenant) error {
+	if _, err := p.Bind(t); err != nil {
+		return err
+	}
+	base, err := p.in.Base()
+	if err != nil {
+		return err
+	}
+	owned, err := p.in.Ordered()
+	if err != nil {
+		return err
+	}
+	return ddl.Exclusive(ctx, base, p.in.Dialect(), p.Group(t), func(tx gorm.ConnPool) error {
+		if err := p.in.Migrate(ctx, tx, tenancy.Binding{}, p.in.Models()); err != nil {
+			return err
+		}
+		for _, s := range owned {
+			if err := p.protect(ctx, tx, s); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (p *policies) protect(ctx context.Context, tx gorm.ConnPool, s *schema.Schema) error {
+	g, err := p.guarded(ctx, tx, s)
+	if err != nil {
+		return err
+	}
+	differences, err := g.differences(ctx, tx)
+	if err != nil || len(differences) == 0 {
+		return err
+	}
+	for _, statement := range g.statements() {
+		if _, err := tx.ExecContext(ctx, statement); err != nil {
+			return fmt.Errorf("%s: %w", statement, err)
+		}
+	}
+	return nil
+}
+
+// Destroy deletes the tenant's rows, children first, and counts what is left.
+func (p *policies) Destroy(ctx context.Context, t tenancy.Tenant) error {
+	if _, err := p.Bind(t); err != nil {
+		return err
+	}
+	return deleteRows(ctx, p.in, t)
+}
+
+// Verify compares the tables, the policies and the role with what they should be, and
+// makes sure that two tenants in two sessions do not see each other's setting.
+func (p *policies) Verify(ctx context.Context, t tenancy.Tenant) error {
+	if _, err := p.Bind(t); err != nil {
+		return err
+	}
+	base, err := p.in.Base()
+	if err != nil {
+		return err
+	}
+	differences, err := p.compare(ctx, base)
+	if err != nil {
+		return err
+	}
+	if !p.cfg.AllowUnsafeRole {
+		if err := p.attestRole(ctx); errors.Is(err, tenancy.ErrConfig) {
+			differences = append(differences, err.Error())
+		} else if err != nil {
+			return err
+		}
+	}
+	mixed, err := canary(ctx, base, p.cfg.setting())
+	if err != nil {
+		return err
+	}
+	if mixed {
+		differences = append(differences, "two transactions saw each other's setting: the pooler mixes sessions; use its transaction mode")
+	}
+	return drifted(t, differences)
+}
+
+func (p *policies) compare(ctx context.Context, base beginner) ([]string, error) {
+	tx, err := base.BeginTx(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = tx.Rollback() }() // the probe's temporary table goes with it
+	differences, err := pending(ctx, p.in, tx, tenancy.Binding{})
+	if err != nil {
+		return nil, err
+	}
+	owned, err := p.in.Ordered()
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range owned {
+		g, err := p.guarded(ctx, tx, s)
+		if errors.Is(err, errNoTable) {
+			continue // pending says so
+		}
+		if err != nil {
+			return nil, err
+		}
+		found, err := g.differences(ctx, tx)
+		if err != nil {
+			return nil, err
+		}
+		differences = append(differences, found...)
+	}
+	return differences, nil
+}
+
+func (p *policies) Close() error { return nil }

@@ -1,0 +1,206 @@
+package conformance
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"gorm.io/gorm"
+
+	"github.com/gormtenancy/tenancy"
+)
+
+// Dump is all rows in the database: by tenant, then by logical table. It is read
+// without the plugin.
+type Dump map[string]map[string][]row
+
+type row struct {
+	columns []string
+	values  []any
+}
+
+func (r row) String() string { return fmt.Sprint(r.values) }
+
+// tenant returns what the row's tenant column holds.
+func (r row) tenant(column string) (string, bool) {
+	at := slices.Index(r.columns, column)
+	if at < 0 {
+		return "", false
+	}
+	return fmt.Sprint(r.values[at]), true
+}
+
+// Dump reads all rows of both tenants. A row that belongs to neither, or is where
+// the other tenant's rows are, fails the test.
+func (w *World) Dump(t testing.TB) Dump {
+	t.Helper()
+	dump := Dump{w.Acme.ID: {}, w.Globex.ID: {}}
+	if !w.ownStructures() {
+		for _, table := range w.kit.tables {
+			for _, r := range w.rows(t, w.Acme, table) {
+				id, _ := r.tenant(w.installation.Column())
+				if dump[id] == nil {
+					t.Fatalf("a row of %s belongs to nobody: %v", table, r)
+				}
+				dump[id][table] = append(dump[id][table], r)
+			}
+		}
+		return dump
+	}
+	for _, side := range w.Sides() {
+		for _, table := range w.kit.tables {
+			dump[side.ID][table] = w.rows(t, side, table)
+			for _, r := range dump[side.ID][table] {
+				if id, ok := r.tenant(w.installation.Column()); ok && id != side.ID {
+					t.Fatalf("a row of %s where the rows of %s are belongs to %q: %v", table, side.ID, id, r)
+				}
+			}
+		}
+	}
+	return dump
+}
+
+// store lends the database that the tenant's rows are in.
+func (w *World) store(t testing.TB, side *Side) (gorm.ConnPool, func()) {
+	t.Helper()
+	b, err := w.installation.Bind(side.Tenant)
+	must(t, err)
+	if b.Pool != nil {
+		pool, release, err := b.Pool.Acquire(context.Background())
+		must(t, err)
+		return pool, release
+	}
+	if w.Subject.Admin != nil {
+		return w.Subject.Admin(t, w.DB), func() {}
+	}
+	base, err := w.installation.Base()
+	must(t, err)
+	return base, func() {}
+}
+
+// physical returns the table's name in the database, quoted.
+func (w *World) physical(t testing.TB, side *Side, table string) string {
+	t.Helper()
+	name, err := tenancy.Table(side.DB, table)
+	must(t, err)
+	return w.DB.Statement.Quote(name)
+}
+
+// rows reads a table of a tenant, the whole of it.
+func (w *World) rows(t testing.TB, side *Side, table string) []row {
+	t.Helper()
+	pool, release := w.store(t, side)
+	defer release()
+	rows, err := pool.QueryContext(context.Background(), "SELECT * FROM "+w.physical(t, side, table))
+	must(t, err)
+	defer func() { _ = rows.Close() }()
+	read, err := readRows(rows)
+	must(t, err)
+	return read
+}
+
+func readRows(rows *sql.Rows) ([]row, error) {
+	columns, err := rows.Columns()
+	if err != nil {
+		return nil, err
+	}
+	var read []row
+	for rows.Next() {
+		values, into := make([]any, len(columns)), make([]any, len(columns))
+		for i := range values {
+			into[i] = &values[i]
+		}
+		if err := rows.Scan(into...); err != nil {
+			return nil, err
+		}
+		for i, value := range values {
+			if text, ok := value.([]byte); ok {
+				values[i] = string(text)
+			}
+		}
+		read = append(read, row{columns, values})
+	}
+	return read, rows.Err()
+}
+
+// reset puts the rows back that the world began with.
+func (w *World) reset(t testing.TB) {
+	t.Helper()
+	for i, side := range w.Sides() {
+		if i > 0 && !w.ownStructures() {
+			continue
+		}
+		pool, release := w.store(t, side)
+		if slices.Contains(w.kit.tables, "users") {
+			w.exec(t, pool, "UPDATE "+w.physical(t, side, "users")+" SET manager_id = NULL")
+		}
+		for _, table := range slices.Backward(w.kit.tables) {
+			w.exec(t, pool, "DELETE FROM "+w.physical(t, side, table))
+		}
+		release()
+	}
+	for _, side := range w.Sides() {
+		pool, release := w.store(t, side)
+		for _, table := range w.kit.tables {
+			w.insert(t, pool, side, table)
+		}
+		release()
+	}
+}
+
+func (w *World) exec(t testing.TB, pool gorm.ConnPool, query string, args ...any) {
+	t.Helper()
+	if _, err := pool.ExecContext(context.Background(), query, args...); err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+}
+
+// insert writes the rows that a tenant's table began with, in one statement.
+func (w *World) insert(t testing.TB, pool gorm.ConnPool, side *Side, table string) {
+	t.Helper()
+	rows := w.seeded[side.ID][table]
+	if len(rows) == 0 {
+		return
+	}
+	stmt := gorm.Statement{DB: w.DB}
+	columns := make([]string, len(rows[0].columns))
+	for i, column := range rows[0].columns {
+		columns[i] = w.DB.Statement.Quote(column)
+	}
+	var text strings.Builder
+	var args []any
+	for i, r := range rows {
+		if i > 0 {
+			text.WriteString(", ")
+		}
+		stmt.SQL.Reset()
+		stmt.Vars = args
+		stmt.AddVar(&stmt, r.values)
+		text.WriteString(stmt.SQL.String())
+		args = stmt.Vars
+	}
+	w.exec(t, pool, "INSERT INTO "+w.physical(t, side, table)+" ("+strings.Join(columns, ", ")+") VALUES "+text.String(), args...)
+}
+
+// sameRows fails the test when two dumps of a tenant differ.
+func sameRows(t testing.TB, what string, want, got map[string][]row) {
+	t.Helper()
+	for _, table := range slices.Sorted(maps.Keys(want)) {
+		if before, after := lines(want[table]), lines(got[table]); !slices.Equal(before, after) {
+			t.Errorf("%s changed in %s:\nbefore %s\nafter  %s", what, table, strings.Join(before, " "), strings.Join(after, " "))
+		}
+	}
+}
+
+func lines(rows []row) []string {
+	all := make([]string, len(rows))
+	for i, r := range rows {
+		all[i] = r.String()
+	}
+	slices.Sort(all)
+	return all
+}

@@ -1,0 +1,88 @@
+package conformance
+
+import (
+	"gorm.io/gorm"
+)
+
+// seed fills the tables. Both tenants have users 1 to 3 (globex has 4 as well), with
+// the same IDs and other content. Of the orders, 1, 2 and 4 are user 1's and 3 is
+// user 2's; 4 was deleted.
+func seed(w *World) {
+	for _, s := range w.Sides() {
+		for _, rows := range s.seedRows() {
+			if err := s.Session(&gorm.Session{SkipHooks: true}).Create(rows).Error; err != nil {
+				panic(err)
+			}
+		}
+		if err := s.Delete(&Order{}, "id = ?", 4).Error; err != nil {
+			panic(err)
+		}
+		items := s.items()
+		if err := s.Create(&items).Error; err != nil {
+			panic(err)
+		}
+		for _, item := range items {
+			s.ItemIDs = append(s.ItemIDs, item.ID)
+			s.PartIDs = append(s.PartIDs, item.Parts[0].ID)
+			s.Labels = append(s.Labels, item.Labels[0].ID)
+		}
+	}
+}
+
+// seedRows makes a tenant's rows, but for those with keys that the database counts up.
+func (s *Side) seedRows() []any {
+	var users []User
+	for i := 1; i <= s.Users; i++ {
+		users = append(users, s.user(uint(i)))
+	}
+	return []any{
+		&users,
+		&[]Order{s.order(1, 1), s.order(2, 1), s.order(3, 2), s.order(4, 1)},
+		&[]Comment{s.comment(1, 1, "users"), s.comment(2, 1, "orders"), s.comment(3, 2, "users")},
+		&[]Setting{{Code: "theme", Value: s.text("theme", "dark")}, {Code: "lang", Value: s.text("lang", "en")}},
+		&[]Event{{ID: 1, Name: s.text("event", 1)}, {ID: 2, Name: s.text("event", 2)}},
+		&[]Audit{{ID: 1, Text: s.text("audit", 1)}, {ID: 2, Text: s.text("audit", 2)}, {ID: 3, Text: s.text("audit", 3)}},
+	}
+}
+
+// user makes user id: of the plan 1, of the manager 1 where it is not itself, with a
+// profile, and with tags where it is 1 or 2.
+func (s *Side) user(id uint) User {
+	u := User{
+		ID: id, Name: s.text("user", id), Email: s.text("mail", id), Age: s.age(id),
+		Home: Address{Street: s.text("home", id), City: s.text("town", 1)},
+		Work: &Address{Street: s.text("work", id)}, PlanID: ptr(1),
+		Profile: &Profile{ID: id, Bio: s.text("bio", id)},
+	}
+	if id > 1 {
+		u.ManagerID = ptr(1)
+	}
+	if id <= 2 {
+		u.Tags = []Tag{{ID: 1, Name: s.text("tag", 1)}, {ID: 2, Name: s.text("tag", 2)}}[:3-id]
+	}
+	return u
+}
+
+func (s *Side) age(id uint) int { return s.base + 10*int(id) }
+
+func (s *Side) order(id, user uint) Order {
+	return Order{ID: id, UserID: ptr(user), Title: s.text("order", id), Total: s.base + int(id)}
+}
+
+func (s *Side) comment(id, owner uint, kind string) Comment {
+	return Comment{ID: id, OwnerID: ptr(owner), OwnerType: kind, Text: s.text("comment", id)}
+}
+
+func (s *Side) items() []Item {
+	var items []Item
+	for i := 1; i <= 2; i++ {
+		items = append(items, Item{
+			Name: s.text("item", i), Count: s.base + i,
+			Parts:  []Part{{Name: s.text("part", i)}},
+			Labels: []Label{{Name: s.text("label", i)}},
+		})
+	}
+	return items
+}
+
+func ptr(id uint) *uint { return &id }

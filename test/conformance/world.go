@@ -1,0 +1,145 @@
+package conformance
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
+
+	"github.com/gormtenancy/tenancy"
+	"github.com/gormtenancy/tenancy/migrate"
+)
+
+// World is a database with the plugin installed and two tenants with rows.
+type World struct {
+	DB           *gorm.DB // without a tenant
+	Acme, Globex *Side
+	Subject      Subject
+
+	installation *tenancy.Installation
+	kit          kit
+	seeded       Dump
+}
+
+// Side is one tenant's side of a world.
+type Side struct {
+	*gorm.DB        // with the tenant's context
+	Ctx             context.Context
+	Tenant          tenancy.Tenant
+	ID              string
+	Users           int // how many users there are, with the IDs from 1
+	base            int // what the tenant's numbers begin with
+	world           *World
+	ItemIDs, Labels []uint // counted up by the database
+	PartIDs         []uint
+}
+
+// NewWorld opens a world with the models of the suite.
+func NewWorld(t testing.TB, s Subject, cfg gorm.Config) *World {
+	t.Helper()
+	return newWorld(t, s, cfg, kit{models: Models, shared: Shared, tables: tables(), seed: seed})
+}
+
+func newWorld(t testing.TB, s Subject, cfg gorm.Config, k kit) *World {
+	t.Helper()
+	if cfg.Logger == nil {
+		cfg.Logger = logger.Discard
+	}
+	db := s.Open(t, &cfg)
+	sqlDB, err := db.DB()
+	must(t, err)
+	t.Cleanup(func() { _ = sqlDB.Close() })
+	must(t, db.Use(tenancy.Plugin(tenancy.Config{Strategy: s.Strategy(t), Models: k.models(), Shared: k.shared()})))
+	t.Cleanup(func() {
+		if err := tenancy.Close(db); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	return settle(t, s, db, k)
+}
+
+// settle provisions and fills an installation.
+func settle(t testing.TB, s Subject, db *gorm.DB, k kit) *World {
+	t.Helper()
+	in, err := tenancy.Installed(db)
+	must(t, err)
+	w := &World{DB: db, Subject: s, installation: in, kit: k}
+	m, err := migrate.New(db)
+	must(t, err)
+	tenants := s.tenants()
+	for _, tenant := range tenants {
+		must(t, m.Provision(t.Context(), tenant))
+		must(t, m.Verify(t.Context(), tenant))
+	}
+	w.Acme = w.side(tenants[0], 3, 0)
+	w.Globex = w.side(tenants[1], 4, 1000)
+	must(t, db.Create(&[]Plan{{ID: 1, Name: "free"}, {ID: 2, Name: "paid"}}).Error)
+	w.kit.seed(w)
+	w.seeded = w.Dump(t)
+	return w
+}
+
+func (w *World) side(t tenancy.Tenant, users, base int) *Side {
+	ctx := tenancy.WithTenant(context.Background(), t)
+	return &Side{DB: w.DB.WithContext(ctx), Ctx: ctx, Tenant: t, ID: t.ID, Users: users, base: base, world: w}
+}
+
+// Sides returns both tenants.
+func (w *World) Sides() []*Side { return []*Side{w.Acme, w.Globex} }
+
+// Other returns the other tenant.
+func (s *Side) Other() *Side {
+	if s == s.world.Acme {
+		return s.world.Globex
+	}
+	return s.world.Acme
+}
+
+// text makes content that carries the tenant's name.
+func (s *Side) text(kind string, n any) string { return fmt.Sprintf("%s-%s-%v", s.ID, kind, n) }
+
+// ownDatabase reports whether the tenant has a database of its own, away from the shared models.
+func (s *Side) ownDatabase() bool {
+	b, err := s.world.installation.Bind(s.Tenant)
+	return err == nil && b.Pool != nil
+}
+
+// ownStructures reports whether the tenant has tables of its own, which can be missing.
+func (w *World) ownStructures() bool {
+	p := w.installation.Provider()
+	return p.Group(w.Acme.Tenant) != p.Group(w.Globex.Tenant)
+}
+
+// act runs a case for one tenant, and sees that it left the other alone.
+func (w *World) act(t *testing.T, me *Side, run func(*Case)) {
+	t.Helper()
+	before := w.Dump(t)
+	run(&Case{T: t, World: w, me: me, other: me.Other()})
+	after := w.Dump(t)
+	sameRows(t, "the rows of "+me.Other().ID+", which the case did not act for", before[me.Other().ID], after[me.Other().ID])
+	for table, rows := range after[me.ID] {
+		for _, row := range rows {
+			if text := fmt.Sprint(row.values); strings.Contains(text, me.Other().ID) {
+				t.Errorf("as %s: a row of %s in %s has content of %s: %s", me.ID, me.ID, table, me.Other().ID, text)
+			}
+		}
+	}
+}
+
+// Act runs fn as a case for each of the two tenants in turn.
+func (w *World) Act(t *testing.T, fn func(c *Case)) {
+	t.Helper()
+	for _, me := range w.Sides() {
+		w.act(t, me, fn)
+	}
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
