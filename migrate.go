@@ -2,6 +2,7 @@ package tenancy
 
 import (
 	"context"
+	"reflect"
 	"slices"
 
 	"gorm.io/gorm"
@@ -22,6 +23,11 @@ func (in *Installation) Migrate(ctx context.Context, tx gorm.ConnPool, b Binding
 func (p *physical) autoMigrate(values []any) error {
 	if err := p.prepare(values...); err != nil {
 		return err
+	}
+	if p.binding.Filter == FilterRequired {
+		if err := p.keepDefaults(); err != nil {
+			return err
+		}
 	}
 	if err := p.db.Migrator().AutoMigrate(values...); err != nil {
 		return err
@@ -62,4 +68,26 @@ func (in *Installation) Pending(ctx context.Context, pool gorm.ConnPool, b Bindi
 		return nil, err
 	}
 	return slices.Compact(record.Statements), nil
+}
+
+// keepDefaults makes the models agree with the defaults that a strategy gave to tenant
+// columns: GORM would remove a default that the model does not have.
+func (p *physical) keepDefaults() error {
+	for s := range p.done {
+		field := s.LookUpField(p.in.column)
+		value := reflect.New(s.ModelType).Interface()
+		if field == nil || !p.db.Migrator().HasTable(value) {
+			continue
+		}
+		columns, err := p.db.Migrator().ColumnTypes(value)
+		if err != nil {
+			return err
+		}
+		for _, column := range columns {
+			if current, ok := column.DefaultValue(); ok && column.Name() == field.DBName && !field.HasDefaultValue {
+				field.HasDefaultValue, field.DefaultValue = true, current
+			}
+		}
+	}
+	return nil
 }

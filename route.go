@@ -211,23 +211,44 @@ func (in *Installation) ownedTable(name string) (owned, known bool) {
 	return !m.shared, true
 }
 
-// explain makes an error about a missing table one about the tenant.
+// explain makes an error about a missing table, or of a policy, one about the tenant.
 func (r *route) explain(err error) error {
-	if !missingTable(err) {
+	switch {
+	case missingTable(err):
+		return &Error{Kind: ErrNotProvisioned, Op: "statement", Tenant: r.scope.tenant.ID, Strategy: r.in.Strategy(),
+			Detail: "a table is missing; run migrate.Provision for the tenant", Cause: err}
+	case violatesPolicy(err):
+		return &Error{Kind: ErrTenantMismatch, Op: "statement", Tenant: r.scope.tenant.ID, Strategy: r.in.Strategy(),
+			Detail: "the row is another tenant's; nothing was changed", Cause: err}
+	default:
 		return err
 	}
-	return &Error{Kind: ErrNotProvisioned, Op: "statement", Tenant: r.scope.tenant.ID, Strategy: r.in.Strategy(),
-		Detail: "a table is missing; run migrate.Provision for the tenant", Cause: err}
+}
+
+// sqlState returns the SQLSTATE of an error, or "".
+func sqlState(err error) string {
+	var state interface{ SQLState() string }
+	if errors.As(err, &state) {
+		return state.SQLState()
+	}
+	return ""
 }
 
 // missingTable recognises a database's complaint that a table or schema is not there.
 func missingTable(err error) bool {
-	var state interface{ SQLState() string }
-	if errors.As(err, &state) {
-		return state.SQLState() == "42P01" || state.SQLState() == "3F000"
+	switch sqlState(err) {
+	case "":
+		return strings.Contains(err.Error(), "no such table") || strings.Contains(err.Error(), "Error 1146 ")
+	case "42P01", "3F000":
+		return true
+	default:
+		return false
 	}
-	text := err.Error()
-	return strings.Contains(text, "no such table") || strings.Contains(text, "Error 1146 ")
+}
+
+// violatesPolicy recognises a row that row-level security refuses.
+func violatesPolicy(err error) bool {
+	return sqlState(err) == "42501" && strings.Contains(err.Error(), "row-level security policy")
 }
 
 // quote quotes an identifier as the dialect does.

@@ -109,7 +109,7 @@ func (p *policies) Provision(ctx context.Context, t tenancy.Tenant) error {
 		return err
 	}
 	return ddl.Exclusive(ctx, base, p.in.Dialect(), p.Group(t), func(tx gorm.ConnPool) error {
-		if err := p.in.Migrate(ctx, tx, tenancy.Binding{}, p.in.Models()); err != nil {
+		if err := p.in.Migrate(ctx, tx, tenancy.Binding{Filter: tenancy.FilterRequired}, p.in.Models()); err != nil {
 			return err
 		}
 		for _, s := range owned {
@@ -183,7 +183,7 @@ func (p *policies) compare(ctx context.Context, base beginner) ([]string, error)
 		return nil, err
 	}
 	defer func() { _ = tx.Rollback() }() // the probe's temporary table goes with it
-	differences, err := pending(ctx, p.in, tx, tenancy.Binding{})
+	differences, err := pending(ctx, p.in, tx, tenancy.Binding{Filter: tenancy.FilterRequired})
 	if err != nil {
 		return nil, err
 	}

@@ -30,7 +30,7 @@ type folio struct {
 	Hits     int
 	TariffID *uint
 	Tariff   *tariff
-	Sheets   []sheet `gorm:"foreignKey:TenantID,FolioID;references:TenantID,ID"`
+	Sheets   []sheet `gorm:"foreignKey:TenantID,FolioID;references:TenantID,ID;constraint:OnDelete:CASCADE"`
 }
 
 // sheet belongs to a folio.
@@ -39,7 +39,7 @@ type sheet struct {
 	ID       int64  `gorm:"primaryKey;autoIncrement:false"`
 	FolioID  int64
 	Owner    string
-	Folio    *folio `gorm:"foreignKey:TenantID,FolioID;references:TenantID,ID"`
+	Folio    *folio `gorm:"foreignKey:TenantID,FolioID;references:TenantID,ID;constraint:OnDelete:CASCADE"`
 }
 
 // tariff is common to all tenants.
@@ -54,9 +54,29 @@ type note struct {
 	TenantID string `gorm:"size:191;index"`
 	Owner    string
 	Text     string
+	Deleted  gorm.DeletedAt
+	Replies  []reply
+	Marks    []mark `gorm:"many2many:note_marks"`
 }
 
-func ownedModels() []any  { return []any{&folio{}, &sheet{}, &note{}} }
+// reply has the key of its note, and no relation to it.
+type reply struct {
+	ID       uint
+	TenantID string `gorm:"size:191;index"`
+	NoteID   uint
+	Owner    string
+}
+
+// mark is linked to notes by a table that GORM makes.
+type mark struct {
+	ID       uint
+	TenantID string `gorm:"size:191;index"`
+	Owner    string
+	ParentID *uint
+	Parent   *mark
+}
+
+func ownedModels() []any  { return []any{&folio{}, &sheet{}, &note{}, &reply{}, &mark{}} }
 func sharedModels() []any { return []any{&tariff{}} }
 
 // kind is a strategy as the tests set it up.
@@ -182,7 +202,12 @@ func (s *site) fill(t testing.TB, id string, n int) {
 		row := &folio{ID: int64(i + 1), Owner: id, Body: "first", Sheets: []sheet{{ID: int64(i + 1), Owner: id}}}
 		must(t, s.as(id).Create(row).Error)
 	}
-	must(t, s.as(id).Create(&note{Owner: id, Text: "first"}).Error)
+	parent := &mark{Owner: id}
+	must(t, s.as(id).Create(parent).Error)
+	must(t, s.as(id).Create(&note{Owner: id, Text: "first", Replies: []reply{{Owner: id}}, Marks: []mark{{Owner: id, ParentID: &parent.ID}}}).Error)
+	removed := &note{Owner: id, Text: "removed"}
+	must(t, s.as(id).Create(removed).Error)
+	must(t, s.as(id).Delete(removed).Error)
 }
 
 // holds fails unless the tenant sees exactly n folios and n sheets, all its own.
@@ -201,19 +226,47 @@ func (s *site) holds(t testing.TB, id string, n int) {
 			t.Errorf("%s: folio %d has the sheets %+v", id, f.ID, f.Sheets)
 		}
 	}
+	var notes []note
+	must(t, s.as(id).Unscoped().Preload("Replies").Preload("Marks.Parent").Order("id").Find(&notes).Error)
+	if want := min(2, 2*n); len(notes) != want {
+		t.Errorf("%s sees %d notes, want %d", id, len(notes), want)
+	}
+	for i, row := range notes {
+		whole := i > 0 || len(row.Replies) == 1 && row.Replies[0].Owner == id && len(row.Marks) == 1 && row.Marks[0].Owner == id && row.Marks[0].Parent != nil
+		if row.Owner != id || row.TenantID != id || !whole {
+			t.Errorf("%s sees the note %+v", id, row)
+		}
+	}
 }
 
-// objects lists what is in the base database but for SQLite's own and the registry:
-// type, name and SQL of each.
+// objects lists what is in the base database but for SQLite's own: type, name and SQL of
+// each.
 func (s *site) objects(t testing.TB) []string {
 	t.Helper()
+	return listObjects(t, s.system())
+}
+
+func listObjects(t testing.TB, db *gorm.DB) []string {
+	t.Helper()
 	var found []struct{ Type, Name, SQL string }
-	must(t, s.system().Raw(`SELECT type, name, coalesce(sql, '') AS sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' ORDER BY type, name`).Scan(&found).Error)
+	must(t, db.Raw(`SELECT type, name, coalesce(sql, '') AS sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' ORDER BY type, name`).Scan(&found).Error)
 	list := make([]string, len(found))
 	for i, o := range found {
-		list[i] = o.Type + " " + o.Name + ": " + o.SQL
+		// GORM writes a table's constraints in random order.
+		columns := strings.Split(strings.TrimSuffix(o.SQL, ")"), ",CONSTRAINT ")
+		slices.Sort(columns[1:])
+		list[i] = o.Type + " " + o.Name + ": " + strings.Join(columns, ",CONSTRAINT ")
 	}
 	return list
+}
+
+// structures lists what a tenant has: its whole file, or everything in the base database.
+func (s *site) structures(t testing.TB, id string) []string {
+	t.Helper()
+	if s.kind.name != "database" {
+		return s.objects(t)
+	}
+	return listObjects(t, s.as(id))
 }
 
 // registered lists the tenants that the base database has a registration of.
@@ -286,10 +339,20 @@ func wantKind(t testing.TB, err, sentinel error) {
 	}
 }
 
-// same fails unless two lists are equal.
+// same fails unless two lists are equal, and shows what is in one alone.
 func same(t testing.TB, what string, got, want []string) {
 	t.Helper()
-	if !slices.Equal(got, want) {
-		t.Errorf("%s:\n got %s\nwant %s", what, strings.Join(got, "\n     "), strings.Join(want, "\n     "))
+	for _, one := range got {
+		if !slices.Contains(want, one) {
+			t.Errorf("%s: there is also %s", what, one)
+		}
+	}
+	for _, one := range want {
+		if !slices.Contains(got, one) {
+			t.Errorf("%s: there is no %s", what, one)
+		}
+	}
+	if len(got) != len(want) {
+		t.Errorf("%s: %d, want %d", what, len(got), len(want))
 	}
 }

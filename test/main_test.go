@@ -11,8 +11,8 @@ import (
 // TestMain runs the tests and then looks for goroutines that they left behind. With
 // childEnv set it is one of the processes that TestProvisionProcesses starts.
 func TestMain(m *testing.M) {
-	if spec := os.Getenv("TENANCY_TEST_PROVISION"); spec != "" {
-		if err := error(nil); err != nil {
+	if spec := os.Getenv(childEnv); spec != "" {
+		if err := provisionAsChild(spec); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}

@@ -82,7 +82,7 @@ func TestBase(t *testing.T) {
 		{"acme", "acme", "acme"},
 		{"acme_corp", "", "acme_corp"},
 		// The first 80 bits of SHA-256, worked out independently.
-		{"1", "", "x_de3b4svv6jue37bb"},
+		{"1", "", "x1_de3b4svv6jue37bb"},
 		{"1", "acme", "acme_de3b4svv6jue37bb"},
 		{"2", "acme", "acme_qhplseh6bobeto1v"},
 		{"Acme", "", "acme_6s1mpm7pehmj6k1o"},
@@ -104,9 +104,9 @@ func TestBase(t *testing.T) {
 		{"\u212aelvin", "", "elvin"}, // the Kelvin sign is not a k
 		{"名前", "", "x"},
 		{"_", "", "x"},
-		{"42", "", "x"},
-		{"4you", "", "x"},
-		{"_4you", "", "x"},
+		{"42", "", "x42"},
+		{"4you", "", "x4you"},
+		{"_4you", "", "x4you"},
 		{"../../etc/passwd", "", "etc_passwd"},
 		{"a.db", "", "a_db"},
 		{"public", "", "public"},

@@ -58,22 +58,37 @@ func (p *Pins) conn(ctx context.Context, holder *sql.Conn, target *Target) (*sql
 	if pinned.conn != nil {
 		return pinned.conn, nil
 	}
-	pool, release, err := target.Acquire(ctx)
+	conn, back, err := leaseConn(ctx, target)
 	if err != nil {
+		p.forget(key)
 		return nil, err
 	}
-	conn, err := connOf(ctx, pool)
-	if err != nil {
-		release()
-		return nil, err
-	}
-	if !p.watch(key, pinned, func() { _ = conn.Close(); release() }) {
-		_ = conn.Close()
-		release()
+	if !p.watch(key, pinned, back) {
+		back()
 		return nil, ErrClosed
 	}
 	pinned.conn = conn
 	return conn, nil
+}
+
+// leaseConn gets a connection of the target's own pool, and what gives both back.
+func leaseConn(ctx context.Context, target *Target) (*sql.Conn, func(), error) {
+	pool, release, err := target.Acquire(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	conn, err := connOf(ctx, pool)
+	if err != nil {
+		release()
+		return nil, nil, err
+	}
+	return conn, func() { _ = conn.Close(); release() }, nil
+}
+
+func (p *Pins) forget(key pinKey) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.held, key)
 }
 
 func (p *Pins) entry(key pinKey) (*pin, error) {
@@ -103,9 +118,7 @@ func (p *Pins) watch(key pinKey, pinned *pin, back func()) bool {
 	p.wg.Go(func() {
 		waitDone(key.holder, pinned.end)
 		back()
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		delete(p.held, key)
+		p.forget(key)
 	})
 	return true
 }

@@ -43,8 +43,14 @@ func beginSettled(ctx context.Context, pool gorm.ConnPool, target *Target, opts 
 	return tx, nil
 }
 
-// execSettled runs one statement in a transaction of its own.
+// execSettled runs one statement in a transaction of its own, or in the one that pool is.
 func execSettled(ctx context.Context, pool gorm.ConnPool, target *Target, query string, args []any) (sql.Result, error) {
+	if isTransaction(pool) {
+		if err := settle(ctx, pool, target.Settings); err != nil {
+			return nil, err
+		}
+		return pool.ExecContext(ctx, query, args...)
+	}
 	tx, err := beginSettled(ctx, pool, target, nil)
 	if err != nil {
 		return nil, err
@@ -62,13 +68,20 @@ func execSettled(ctx context.Context, pool gorm.ConnPool, target *Target, query 
 // of tenants may differ while a fleet is being migrated.
 func querySettled(ctx context.Context, pool gorm.ConnPool, target *Target, query string, args []any) (*sql.Rows, func(error) error, error) {
 	rows, finish, err := queryOnce(ctx, pool, target, query, args)
-	if stalePlan(err) {
+	if stalePlan(err) && !isTransaction(pool) {
 		return queryOnce(ctx, pool, target, query, args)
 	}
 	return rows, finish, err
 }
 
 func queryOnce(ctx context.Context, pool gorm.ConnPool, target *Target, query string, args []any) (*sql.Rows, func(error) error, error) {
+	if isTransaction(pool) {
+		if err := settle(ctx, pool, target.Settings); err != nil {
+			return nil, nil, err
+		}
+		rows, err := pool.QueryContext(ctx, query, args...)
+		return rows, func(error) error { return nil }, err
+	}
 	tx, err := beginSettled(ctx, pool, target, nil)
 	if err != nil {
 		return nil, nil, err
@@ -85,6 +98,11 @@ func queryOnce(ctx context.Context, pool gorm.ConnPool, target *Target, query st
 		}
 		return tx.Commit()
 	}, nil
+}
+
+func isTransaction(pool gorm.ConnPool) bool {
+	_, ok := pool.(gorm.TxCommitter)
+	return ok
 }
 
 // stalePlan recognises "cached plan must not change result type".

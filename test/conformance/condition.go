@@ -44,7 +44,9 @@ func conditionChecks() []check {
 		all("with Not of a map", func(tx *gorm.DB) *gorm.DB {
 			return tx.Not(map[string]any{"id": []uint{1, 4}})
 		}, 2, 3),
-		all("with Or of Not", func(tx *gorm.DB) *gorm.DB { return tx.Where("id = ?", 1).Or(tx.Session(&gorm.Session{NewDB: true}).Not("id > ?", 2)) }, 1, 2),
+		all("with Or of Not", func(tx *gorm.DB) *gorm.DB {
+			return tx.Where("id = ?", 1).Or(tx.Session(&gorm.Session{NewDB: true}).Not("id > ?", 2))
+		}, 1, 2),
 		all("in groups", func(tx *gorm.DB) *gorm.DB {
 			fresh := tx.Session(&gorm.Session{NewDB: true})
 			return tx.Where(fresh.Where("id = ?", 1).Or("id = ?", 2)).Or(fresh.Where("id = ?", 3).Where("age > ?", -1))

@@ -10,7 +10,9 @@ import (
 func upsertChecks() []check {
 	key := []clause.Column{{Name: "tenant_id"}, {Name: "id"}}
 	names := func(c *Case, want ...string) { c.Helper(); c.Stored("tags", "name", toAny(want)...) }
-	rows := func(c *Case) []Tag { return []Tag{{ID: 1, Name: c.me.text("tag", "up")}, {ID: 10, Name: c.me.text("tag", 10)}} }
+	rows := func(c *Case) []Tag {
+		return []Tag{{ID: 1, Name: c.me.text("tag", "up")}, {ID: 10, Name: c.me.text("tag", 10)}}
+	}
 	return []check{
 		{"upsert DoNothing", func(c *Case) {
 			tags := rows(c)

@@ -1,0 +1,107 @@
+package conformance
+
+import (
+	"context"
+
+	"gorm.io/gorm"
+
+	"github.com/gormtenancy/tenancy"
+)
+
+// planNames returns the names of the plans.
+func planNames(c *Case, db *gorm.DB) []string {
+	c.Helper()
+	var names []string
+	c.OK(db.Model(&Plan{}).Order("id").Pluck("name", &names))
+	return names
+}
+
+func sharedModelChecks() []check {
+	return []check{
+		{"shared models without a tenant", func(c *Case) {
+			base := c.World.DB
+			c.Equal(planNames(c, base), []string{"free", "paid"})
+			c.OK(base.Create(&Plan{ID: 3, Name: "trial"}))
+			c.OK(base.Model(&Plan{}).Where("id = ?", 3).Update("name", "gold"))
+			c.NoError(base.Transaction(func(tx *gorm.DB) error {
+				c.Equal(planNames(c, tx), []string{"free", "paid", "gold"})
+				return tx.Where("id = ?", 3).Delete(&Plan{}).Error
+			}))
+			c.Equal(planNames(c, base), []string{"free", "paid"})
+		}},
+		{"shared models with a tenant", func(c *Case) {
+			c.Equal(planNames(c, c.me.DB), []string{"free", "paid"})
+			c.OK(c.me.Create(&Plan{ID: 3, Name: "trial"}))
+			c.Equal(planNames(c, c.other.DB), []string{"free", "paid", "trial"})
+			c.OK(c.me.Delete(&Plan{}, 3))
+			c.Refused(c.me.Delete(&Plan{}).Error, gorm.ErrMissingWhereClause)
+		}},
+		{"shared models in a tenant's transaction", func(c *Case) {
+			var wrote error
+			c.NoError(c.me.Transaction(func(tx *gorm.DB) error {
+				c.Equal(planNames(c, tx), []string{"free", "paid"})
+				wrote = tx.Create(&Plan{ID: 3, Name: "trial"}).Error
+				return nil
+			}))
+			if c.me.ownDatabase() {
+				c.Refused(wrote, tenancy.ErrElsewhere)
+				return
+			}
+			c.NoError(wrote)
+			c.OK(c.me.Delete(&Plan{}, 3))
+		}},
+		{"shared models preload and carry nothing of tenants", func(c *Case) {
+			var u User
+			c.OK(c.me.Preload("Plan").First(&u, 1))
+			c.Equal(u.Plan.Name, "free")
+			c.OK(c.World.DB.Session(&gorm.Session{}).Table("plans").Where("id = ?", 2).Take(&Plan{}))
+		}},
+		{"a shared model does not open the owned ones", func(c *Case) {
+			base := c.World.DB
+			c.Refused(base.Where("id IN (?)", base.Model(&User{}).Select("plan_id")).Find(&[]Plan{}).Error, tenancy.ErrNoTenant)
+			var names []string
+			err := base.Model(&Plan{}).Joins("JOIN users ON users.plan_id = plans.id").Pluck("users.name", &names).Error
+			if err == nil {
+				c.failf("a join without a tenant read %v", names)
+			}
+			err = base.Model(&Plan{}).Where("id IN (SELECT plan_id FROM users)").Pluck("name", &names).Error
+			if err == nil {
+				c.failf("a subquery without a tenant was sent")
+			}
+			err = c.me.Model(&Plan{}).Joins("JOIN users ON 1 = 1").Pluck("users.name", &names).Error
+			if err == nil {
+				c.Own(names)
+			}
+			err = c.me.Model(&Plan{}).Where("'"+c.other.text("user", 1)+"' IN (SELECT name FROM users)").Pluck("name", &names).Error
+			if err == nil && len(names) > 0 {
+				c.failf("the text saw the other tenant's users")
+			}
+		}},
+	}
+}
+
+func systemChecks() []check {
+	return []check{
+		{"a system context", func(c *Case) {
+			system := c.World.DB.WithContext(tenancy.WithSystem(context.Background(), "a test"))
+			c.Equal(planNames(c, system), []string{"free", "paid"})
+			var users []User
+			err := system.Find(&users).Error
+			if c.World.sameTables() && c.World.Subject.Admin == nil {
+				c.NoError(err)
+				c.Equal(len(users), c.me.Users+c.other.Users)
+				c.OK(system.Raw("SELECT * FROM users WHERE tenant_id = ?", c.me.ID).Scan(&users))
+				c.Users(users, c.me.all()...)
+			} else if err == nil && len(users) > 0 {
+				c.failf("the tenants' users are in the base database: %v", users)
+			}
+		}},
+		{"a system context is left again", func(c *Case) {
+			system := c.World.DB.WithContext(tenancy.WithSystem(c.me.Ctx, "a test"))
+			var users []User
+			back := system.WithContext(tenancy.WithTenant(system.Statement.Context, c.me.Tenant))
+			c.OK(back.Find(&users))
+			c.Users(users, c.me.all()...)
+		}},
+	}
+}
