@@ -87,6 +87,9 @@ func (b *bound) fail(stmt *gorm.Statement, err error) {
 			return
 		}
 	}
+	if stmt.DryRun { // perhaps a subquery, whose errors GORM forgets
+		stmt.AddVar(&stmt.SQL, routing.Refusal{Err: err})
+	}
 	_ = stmt.AddError(err)
 }
 
@@ -156,7 +159,7 @@ func (in *Installation) bindShared(stmt *gorm.Statement, b *bound, h handle) err
 	if strings.Contains(b.table.name, ".") {
 		b.names = Names{}
 	}
-	if h.tx != nil && r.binding.Pool != nil {
+	if h.tx != nil && h.tx.Own() {
 		if !b.op.reads() {
 			return in.problem(stmt.Context, ErrElsewhere, "", "the transaction is in the tenant's own database and the shared model "+b.table.name+" is not; write it outside the transaction", nil)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"slices"
 
 	"gorm.io/gorm"
@@ -198,25 +199,38 @@ func (in *Installation) Ordered() ([]*schema.Schema, error) {
 }
 
 // References lists, for each owned table, the owned tables whose keys it holds.
-func (in *Installation) References() []Reference {
+func (in *Installation) References() ([]Reference, error) {
 	roots, err := parse(in.db, in.config.Models)
 	if err != nil {
-		return nil
+		return nil, err
 	}
 	var references []Reference
+	known := map[string]bool{}
 	for _, s := range reachable(roots) {
-		for _, rel := range s.Relationships.BelongsTo {
-			if in.IsShared(rel.FieldSchema.Table) {
-				continue
+		for _, rel := range s.Relationships.Relations {
+			if rel.JoinTable != nil || rel.Polymorphic != nil || in.IsShared(rel.FieldSchema.Table) || in.IsShared(s.Table) {
+				continue // a join table's own relations are among the schemas
 			}
-			r := Reference{Table: s.Table, Parent: rel.FieldSchema.Table}
-			for _, ref := range rel.References {
-				r.Columns = append(r.Columns, [2]string{ref.ForeignKey.DBName, ref.PrimaryKey.DBName})
+			r := referenceOf(rel)
+			if key := fmt.Sprint(r); !known[key] {
+				known[key] = true
+				references = append(references, r)
 			}
-			references = append(references, r)
 		}
 	}
-	return references
+	return references, nil
+}
+
+// referenceOf says which side of a relation holds the other's key.
+func referenceOf(rel *schema.Relationship) Reference {
+	r := Reference{Table: rel.Schema.Table, Parent: rel.FieldSchema.Table}
+	for _, ref := range rel.References {
+		if ref.OwnPrimaryKey {
+			r.Table, r.Parent = rel.FieldSchema.Table, rel.Schema.Table
+		}
+		r.Columns = append(r.Columns, [2]string{ref.ForeignKey.DBName, ref.PrimaryKey.DBName})
+	}
+	return r
 }
 
 // Reference is a relation by which rows of Table hold the key of a row of Parent.

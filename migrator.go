@@ -148,6 +148,20 @@ func (m *tenantMigrator) values(vs []any) []any {
 	return made
 }
 
+// index makes the name of an index the tenant's.
+func (m *tenantMigrator) index(dst any, name string) string {
+	prefix := m.physical.binding.Names.Prefix
+	if prefix == "" || strings.HasPrefix(name, prefix) {
+		return name
+	}
+	if _, named := dst.(string); !named {
+		if schemas, err := parse(m.physical.db, []any{dst}); err != nil || schemas[0].LookIndex(prefix+name) == nil {
+			return name // a field's name, or one that nobody knows
+		}
+	}
+	return prefix + name
+}
+
 // GetTables lists the tenant's tables by their logical names.
 func (m *tenantMigrator) GetTables() ([]string, error) {
 	all, err := m.Migrator.GetTables()
@@ -229,19 +243,19 @@ func (m *tenantMigrator) HasConstraint(dst any, name string) bool {
 }
 
 func (m *tenantMigrator) CreateIndex(dst any, name string) error {
-	return m.Migrator.CreateIndex(m.value(dst), name)
+	return m.Migrator.CreateIndex(m.value(dst), m.index(dst, name))
 }
 
 func (m *tenantMigrator) DropIndex(dst any, name string) error {
-	return m.Migrator.DropIndex(m.value(dst), name)
+	return m.Migrator.DropIndex(m.value(dst), m.index(dst, name))
 }
 
 func (m *tenantMigrator) HasIndex(dst any, name string) bool {
-	return m.Migrator.HasIndex(m.value(dst), name)
+	return m.Migrator.HasIndex(m.value(dst), m.index(dst, name))
 }
 
 func (m *tenantMigrator) RenameIndex(dst any, oldName, newName string) error {
-	return m.Migrator.RenameIndex(m.value(dst), oldName, newName)
+	return m.Migrator.RenameIndex(m.value(dst), m.index(dst, oldName), m.physical.binding.Names.Prefix+newName)
 }
 
 func (m *tenantMigrator) GetIndexes(dst any) ([]gorm.Index, error) {

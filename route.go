@@ -9,6 +9,7 @@ import (
 
 	"github.com/gormtenancy/tenancy/internal/routing"
 	"github.com/gormtenancy/tenancy/internal/sqltext"
+	"github.com/gormtenancy/tenancy/scopes"
 )
 
 // route is what a plugin makes of a scope: the binding of its tenant, ready to be
@@ -121,13 +122,19 @@ func (in *Installation) mismatched(owner, user string) error {
 		Detail: "the transaction belongs to " + owner + " and the context to " + user + "; begin the transaction with the context that its statements use"}
 }
 
+// elsewhere makes the error for a transaction in the wrong one of two databases.
+func (in *Installation) elsewhere(owner string) error {
+	return &Error{Kind: ErrElsewhere, Op: "transaction", Strategy: in.Strategy(),
+		Detail: "the transaction of " + owner + " is in another database than the statement's table; owned models are in the tenant's own, shared ones in the base"}
+}
+
 // inspect takes the last look at a text for a tenant.
-func (r *route) inspect(query string, built bool) (string, error) {
+func (r *route) inspect(query string, built bool, args []any) (string, error) {
 	if r.scope.raw != "" && !built {
 		return query, nil
 	}
 	if r.binding.Filter == FilterOnly {
-		return query, r.inspectNarrowed(query, built)
+		return query, r.inspectNarrowed(query, built, args)
 	}
 	if r.binding.Names.Prefix == "" {
 		return query, nil
@@ -140,21 +147,29 @@ func (r *route) inspect(query string, built bool) (string, error) {
 }
 
 // inspectNarrowed makes sure that a text is narrowed in each place where it reads an owned table.
-func (r *route) inspectNarrowed(query string, built bool) error {
+func (r *route) inspectNarrowed(query string, built bool, args []any) error {
 	if !built {
 		if sqltext.Control(query) {
 			return nil
 		}
 		return r.refusal(nil, "nothing but the tenant column keeps tenants apart here, and nothing can add it to a text; use GORM's builder, or WithRawSQL for a text that narrows itself")
 	}
-	if err := sqltext.Scoped(query, r.in.column, r.in.ownedTable); err != nil {
+	if err := sqltext.Scoped(query, r.in.column, r.in.ownedTable, r.ownArgument(args)); err != nil {
 		return r.refusal(err, "a part of the statement written as text reads an owned table without the tenant column; use a built subquery or relation, or WithRawSQL")
 	}
 	return nil
 }
 
+// ownArgument tells whether an argument is the tenant: only then does a comparison with
+// it narrow anything.
+func (r *route) ownArgument(args []any) func(int) bool {
+	return func(at int) bool {
+		return at >= 0 && at < len(args) && scopes.Is(args[at], r.scope.tenant.ID)
+	}
+}
+
 // inspectShared lets nothing but shared tables through: no tenant is known.
-func (r *route) inspectShared(query string, built bool) (string, error) {
+func (r *route) inspectShared(query string, built bool, _ []any) (string, error) {
 	if !built && !sqltext.Control(query) {
 		return "", r.in.problemNoTenant()
 	}

@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"fmt"
 	"reflect"
+	"strings"
 
 	"gorm.io/gorm/schema"
 )
@@ -81,6 +82,15 @@ func plainText(value any) string {
 		return plainText(rv.Elem().Interface())
 	}
 	return fmt.Sprint(value)
+}
+
+// Is reports whether value, as it is bound to a statement, is the tenant id. Texts must be
+// equal; other types may write an ID in their own way, a UUID in lower case for instance.
+func Is(value any, id string) bool {
+	if text, ok := value.(string); ok {
+		return text == id
+	}
+	return strings.EqualFold(plainText(value), id)
 }
 
 func mismatch(column string, value any) error {

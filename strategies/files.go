@@ -91,14 +91,15 @@ func (p filePool) Acquire(ctx context.Context) (gorm.ConnPool, func(), error) {
 func (p filePool) lease(ctx context.Context) (opened, func(), error) {
 	lent, release, err := p.files.pools.Acquire(ctx, p.name, p.open)
 	if errors.Is(err, pools.ErrClosed) {
-		err = &tenancy.Error{Kind: tenancy.ErrClosed, Tenant: p.id, Detail: "the plugin was closed; open a new handle"}
+		err = closedError(p.id)
 	}
 	return lent, release, err
 }
 
 func (p filePool) open(ctx context.Context) (opened, error) {
-	if _, dying := p.files.dying.Load(p.name); dying || !p.files.exists(p.name) {
-		return opened{}, missing(tenancy.Tenant{ID: p.id}, nil)
+	there, err := p.files.exists(p)
+	if _, dying := p.files.dying.Load(p.name); dying || !there {
+		return opened{}, missing(tenancy.Tenant{ID: p.id}, err)
 	}
 	pool, err := p.files.cfg.open(p.files.in, p.files.dsn(p.name, "rw", "WAL"))
 	if err != nil {
@@ -106,7 +107,7 @@ func (p filePool) open(ctx context.Context) (opened, error) {
 	}
 	held, err := claimed(ctx, p.files.in, pool.db, p.name, p.id)
 	if err == nil && !held {
-		err = missing(tenancy.Tenant{ID: p.id}, nil)
+		err = &tenancy.Error{Kind: tenancy.ErrTenantMismatch, Tenant: p.id, Detail: fmt.Sprintf("the file %s is not this tenant's; put the right one in its place", p.name)}
 	}
 	if err != nil {
 		return opened{}, joined(err, pool.Close())
@@ -130,9 +131,23 @@ func (f *files) dsn(name, mode, journal string) string {
 	return "file:" + path.EscapedPath() + "?" + settings.Encode()
 }
 
-func (f *files) exists(name string) bool {
-	_, err := f.root.Stat(name)
-	return err == nil
+// exists asks for a tenant's file. Only its absence is no error.
+func (f *files) exists(pool filePool) (bool, error) {
+	_, err := f.root.Stat(pool.name)
+	switch {
+	case err == nil:
+		return true, nil
+	case errors.Is(err, fs.ErrNotExist):
+		return false, nil
+	case errors.Is(err, os.ErrClosed):
+		return false, closedError(pool.id)
+	default:
+		return false, fileError(pool.id, err)
+	}
+}
+
+func closedError(id string) error {
+	return &tenancy.Error{Kind: tenancy.ErrClosed, Tenant: id, Detail: "the plugin was closed; open a new handle"}
 }
 
 func (f *files) Bind(t tenancy.Tenant) (tenancy.Binding, error) {
@@ -164,7 +179,11 @@ func (f *files) Provision(ctx context.Context, t tenancy.Tenant) error {
 	if err != nil {
 		return err
 	}
-	if !f.exists(pool.name) {
+	there, err := f.exists(pool)
+	if err != nil {
+		return err
+	}
+	if !there {
 		if err := f.create(ctx, pool); err != nil {
 			return err
 		}
@@ -225,7 +244,10 @@ func (f *files) remove(name string) error {
 
 func (f *files) Destroy(ctx context.Context, t tenancy.Tenant) error {
 	pool, err := f.pool(t)
-	if err != nil || !f.exists(pool.name) {
+	if err != nil {
+		return err
+	}
+	if there, err := f.exists(pool); err != nil || !there {
 		return err
 	}
 	_, release, err := pool.lease(ctx) // opening it asks whose it is

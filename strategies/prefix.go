@@ -104,11 +104,16 @@ func tablesWith(db *gorm.DB, of string) ([]string, error) {
 	all, err := db.Migrator().GetTables()
 	var own []string
 	for _, table := range all {
-		if strings.HasPrefix(table, of) {
+		if hasPrefix(table, of) {
 			own = append(own, table)
 		}
 	}
 	return own, err
+}
+
+// hasPrefix compares as databases do that take the case of names for nothing.
+func hasPrefix(table, of string) bool {
+	return len(table) >= len(of) && strings.EqualFold(table[:len(of)], of)
 }
 
 func (p *prefix) Verify(ctx context.Context, t tenancy.Tenant) error {
@@ -147,7 +152,7 @@ func (p *prefix) crossing(ctx context.Context, pool gorm.ConnPool, of string) ([
 	err = db.Raw(`SELECT m.name AS child, k."table" AS parent FROM sqlite_master m, pragma_foreign_key_list(m.name) k WHERE m.type = 'table'`).Find(&keys).Error
 	var found []string
 	for _, key := range keys {
-		own, theirs := strings.HasPrefix(key.Child, of), strings.HasPrefix(key.Parent, of)
+		own, theirs := hasPrefix(key.Child, of), hasPrefix(key.Parent, of)
 		if own && !theirs && !p.in.IsShared(key.Parent) || theirs && !own {
 			found = append(found, fmt.Sprintf("a foreign key leads from %s to %s", key.Child, key.Parent))
 		}

@@ -115,3 +115,22 @@ func drifted(t tenancy.Tenant, differences []string) error {
 	}
 	return &tenancy.Error{Kind: tenancy.ErrDrifted, Tenant: t.ID, Detail: strings.Join(differences, "; ")}
 }
+
+// absentOrDrifted makes the error for tables that tenants have in common: nobody is
+// provisioned where none of them is there.
+func absentOrDrifted(in *tenancy.Installation, t tenancy.Tenant, differences []string) error {
+	ordered, err := in.Ordered()
+	if err != nil {
+		return err
+	}
+	absent := 0
+	for _, difference := range differences {
+		if strings.Contains(difference, "CREATE TABLE ") {
+			absent++
+		}
+	}
+	if absent > 0 && absent == len(ordered) {
+		return missing(t, nil)
+	}
+	return drifted(t, differences)
+}

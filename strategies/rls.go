@@ -174,7 +174,7 @@ func (p *policies) Verify(ctx context.Context, t tenancy.Tenant) error {
 	if mixed {
 		differences = append(differences, "two transactions saw each other's setting: the pooler mixes sessions; use its transaction mode")
 	}
-	return drifted(t, differences)
+	return absentOrDrifted(p.in, t, differences)
 }
 
 func (p *policies) compare(ctx context.Context, base beginner) ([]string, error) {

@@ -3,7 +3,6 @@ package strategies
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -81,10 +80,7 @@ func (s *shared) Verify(ctx context.Context, t tenancy.Tenant) error {
 		return err
 	}
 	if len(differences) > 0 {
-		if strings.Contains(differences[0], "CREATE TABLE") {
-			return missing(t, nil)
-		}
-		return drifted(t, differences)
+		return absentOrDrifted(s.in, t, differences)
 	}
 	db, err := s.in.Plain(ctx, base)
 	if err != nil {
@@ -132,8 +128,12 @@ func unsetValue(owned *schema.Schema, column string) any {
 
 // crossing finds rows of the tenant that refer to rows of others.
 func (s *shared) crossing(db *gorm.DB, t tenancy.Tenant) ([]string, error) {
+	references, err := s.in.References()
+	if err != nil {
+		return nil, err
+	}
 	var found []string
-	for _, ref := range s.in.References() {
+	for _, ref := range references {
 		on := make([]clause.Expression, 0, len(ref.Columns))
 		for _, columns := range ref.Columns {
 			on = append(on, clause.Eq{

@@ -140,11 +140,22 @@ func waitDone(conn *sql.Conn, closed <-chan struct{}) {
 		case <-closed:
 			return
 		case <-ticker.C:
-			if errors.Is(conn.Raw(func(any) error { return nil }), sql.ErrConnDone) {
+			if given(conn) {
 				return
 			}
 		}
 	}
+}
+
+// given reports whether conn was given back. database/sql may panic when it is asked at
+// the very moment of giving back; then it was.
+func given(conn *sql.Conn) (back bool) {
+	defer func() {
+		if recover() != nil {
+			back = true
+		}
+	}()
+	return errors.Is(conn.Raw(func(any) error { return nil }), sql.ErrConnDone)
 }
 
 // Close ends all pins.

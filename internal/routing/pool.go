@@ -68,7 +68,11 @@ func (p *Pool) QueryRowContext(ctx context.Context, query string, args ...any) *
 
 // BeginTx begins a transaction that belongs to the owner in ctx.
 func (p *Pool) BeginTx(ctx context.Context, opts *sql.TxOptions) (gorm.ConnPool, error) {
-	return p.begin(ctx, opts)
+	target, err := p.router.Begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return p.begin(ctx, target, opts)
 }
 
 // GetDBConn returns the base *sql.DB, whose limits are the application's to set.
@@ -83,7 +87,7 @@ func (p *Pool) Ping() error {
 }
 
 func (p *Pool) exec(ctx context.Context, target *Target, built bool, query string, args []any) (sql.Result, error) {
-	query, err := target.inspect(query, built)
+	query, err := target.inspect(query, built, args)
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +103,7 @@ func (p *Pool) exec(ctx context.Context, target *Target, built bool, query strin
 // query lets the pool go as soon as the rows are there: they hold a connection of
 // it until they are closed, and closing a pool leaves such a connection alone.
 func (p *Pool) query(ctx context.Context, target *Target, built bool, query string, args []any) (*sql.Rows, error) {
-	query, err := target.inspect(query, built)
+	query, err := target.inspect(query, built, args)
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +124,7 @@ func (p *Pool) query(ctx context.Context, target *Target, built bool, query stri
 }
 
 func (p *Pool) queryRow(ctx context.Context, target *Target, built bool, query string, args []any) *sql.Row {
-	query, err := target.inspect(query, built)
+	query, err := target.inspect(query, built, args)
 	if err != nil {
 		return failedRow(err)
 	}
@@ -139,11 +143,7 @@ func (p *Pool) queryRow(ctx context.Context, target *Target, built bool, query s
 	return p.router.Streams.Row(ctx, rows, finish)
 }
 
-func (p *Pool) begin(ctx context.Context, opts *sql.TxOptions) (*Tx, error) {
-	target, err := p.router.Begin(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (p *Pool) begin(ctx context.Context, target *Target, opts *sql.TxOptions) (*Tx, error) {
 	pool, release, err := target.acquire(ctx, p.base)
 	if err != nil {
 		return nil, err
@@ -153,7 +153,7 @@ func (p *Pool) begin(ctx context.Context, opts *sql.TxOptions) (*Tx, error) {
 		release()
 		return nil, target.explain(err)
 	}
-	return newTx(ctx, p, target.Owner, inner, release), nil
+	return newTx(ctx, p, target, inner, release), nil
 }
 
 // begin begins a transaction on whatever kind of pool it is given.

@@ -114,14 +114,19 @@ func (s *PoolStatement) PrepareContext(ctx context.Context, query string) (*sql.
 	return s.pool.PrepareContext(ctx, query)
 }
 
-// BeginTx implements gorm.ConnPoolBeginner. The transaction that it begins runs the same statement.
+// BeginTx implements gorm.ConnPoolBeginner. A transaction of the statement's owner runs
+// the same statement, where that runs; a hook may begin one for somebody else.
 func (s *PoolStatement) BeginTx(ctx context.Context, opts *sql.TxOptions) (gorm.ConnPool, error) {
-	tx, err := s.pool.begin(ctx, opts)
+	target, err := s.pool.router.Begin(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if tx.check(s.target) != nil { // begun from a hook, for somebody else
-		return tx, nil
+	if target.Owner != s.target.Owner {
+		return s.pool.begin(ctx, target, opts)
+	}
+	tx, err := s.pool.begin(ctx, s.target, opts)
+	if err != nil {
+		return nil, err
 	}
 	own := s.Statement
 	own.tx = tx
@@ -159,10 +164,10 @@ func (p *Pool) Fixed(target *Target) gorm.ConnPool { return New(p.base, fixed(p.
 // Fixed returns the transaction with every call on target, whatever its context says.
 func (tx *Tx) Fixed(target *Target) gorm.ConnPool {
 	pool := New(tx.pool.base, fixed(tx.pool.router, target))
-	return &Tx{pool: pool, owner: tx.owner, inner: tx.inner, release: func() {}, unwatch: func() bool { return true }}
+	return &Tx{pool: pool, owner: tx.owner, own: tx.own, inner: tx.inner, release: func() {}, unwatch: func() bool { return true }}
 }
 
 func fixed(r Router, target *Target) Router {
 	always := func(context.Context) (*Target, error) { return target, nil }
-	return Router{Statement: always, Begin: always, Streams: r.Streams, Mismatch: r.Mismatch}
+	return Router{Statement: always, Begin: always, Streams: r.Streams, Mismatch: r.Mismatch, Elsewhere: r.Elsewhere}
 }

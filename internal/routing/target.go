@@ -4,6 +4,7 @@ package routing
 
 import (
 	"context"
+	"database/sql/driver"
 
 	"gorm.io/gorm"
 )
@@ -19,7 +20,7 @@ type Target struct {
 	Settings []Setting
 	// Inspect takes the last look at a text: it returns the text to send, or why
 	// none is sent. built is true for a text that GORM built for a model. nil: all pass.
-	Inspect func(query string, built bool) (string, error)
+	Inspect func(query string, built bool, args []any) (string, error)
 	// Explain may replace an error of the database. nil: errors stay as they are.
 	Explain func(err error) error
 }
@@ -34,6 +35,8 @@ type Router struct {
 	Streams *Streams
 	// Mismatch makes the error for a transaction of one owner in the hands of another.
 	Mismatch func(owner, user string) error
+	// Elsewhere makes the error for a transaction in another of the owner's databases.
+	Elsewhere func(owner string) error
 }
 
 func (t *Target) explain(err error) error {
@@ -43,12 +46,24 @@ func (t *Target) explain(err error) error {
 	return t.Explain(err)
 }
 
-func (t *Target) inspect(query string, built bool) (string, error) {
+func (t *Target) inspect(query string, built bool, args []any) (string, error) {
+	for _, arg := range args {
+		if refusal, ok := arg.(Refusal); ok {
+			return "", refusal.Err
+		}
+	}
 	if t.Inspect == nil {
 		return query, nil
 	}
-	return t.Inspect(query, built)
+	return t.Inspect(query, built, args)
 }
+
+// Refusal is an argument with which no statement is sent. GORM forgets the error of a
+// subquery that could not be built, so the subquery leaves this in its place.
+type Refusal struct{ Err error }
+
+// Value implements driver.Valuer.
+func (r Refusal) Value() (driver.Value, error) { return nil, r.Err }
 
 // acquire lends the pool that the target's statements run on.
 func (t *Target) acquire(ctx context.Context, base gorm.ConnPool) (gorm.ConnPool, func(), error) {

@@ -16,14 +16,15 @@ type transaction = gorm.Tx
 type Tx struct {
 	pool  *Pool
 	owner string
+	own   bool // in the owner's own database, and not the base
 	inner transaction
 
 	release func() // gives the pool back, once
 	unwatch func() bool
 }
 
-func newTx(ctx context.Context, pool *Pool, owner string, inner transaction, release func()) *Tx {
-	tx := &Tx{pool: pool, owner: owner, inner: inner, release: sync.OnceFunc(release)}
+func newTx(ctx context.Context, pool *Pool, target *Target, inner transaction, release func()) *Tx {
+	tx := &Tx{pool: pool, owner: target.Owner, own: target.Acquire != nil, inner: inner, release: sync.OnceFunc(release)}
 	// A cancelled context rolls the transaction back without anybody's help, so
 	// the pool goes back then, too.
 	tx.unwatch = context.AfterFunc(ctx, tx.release)
@@ -32,6 +33,9 @@ func newTx(ctx context.Context, pool *Pool, owner string, inner transaction, rel
 
 // Owner says whose transaction it is.
 func (tx *Tx) Owner() string { return tx.owner }
+
+// Own reports whether it is in the owner's own database.
+func (tx *Tx) Own() bool { return tx.own }
 
 // Pool returns the pool that the transaction was begun on.
 func (tx *Tx) Pool() *Pool { return tx.pool }
@@ -44,7 +48,7 @@ func (tx *Tx) PrepareContext(ctx context.Context, query string) (*sql.Stmt, erro
 	if err != nil {
 		return nil, err
 	}
-	text, err := target.inspect(query, false)
+	text, err := target.inspect(query, false, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -120,14 +124,17 @@ func (tx *Tx) target(ctx context.Context) (*Target, error) {
 }
 
 func (tx *Tx) check(target *Target) error {
-	if target.Owner != tx.owner {
+	switch {
+	case target.Owner != tx.owner:
 		return tx.pool.router.Mismatch(tx.owner, target.Owner)
+	case (target.Acquire != nil) != tx.own:
+		return tx.pool.router.Elsewhere(tx.owner)
 	}
 	return nil
 }
 
 func (tx *Tx) exec(ctx context.Context, target *Target, built bool, query string, args []any) (sql.Result, error) {
-	query, err := target.inspect(query, built)
+	query, err := target.inspect(query, built, args)
 	if err != nil {
 		return nil, err
 	}
@@ -136,7 +143,7 @@ func (tx *Tx) exec(ctx context.Context, target *Target, built bool, query string
 }
 
 func (tx *Tx) query(ctx context.Context, target *Target, built bool, query string, args []any) (*sql.Rows, error) {
-	query, err := target.inspect(query, built)
+	query, err := target.inspect(query, built, args)
 	if err != nil {
 		return nil, err
 	}
@@ -145,7 +152,7 @@ func (tx *Tx) query(ctx context.Context, target *Target, built bool, query strin
 }
 
 func (tx *Tx) queryRow(ctx context.Context, target *Target, built bool, query string, args []any) *sql.Row {
-	query, err := target.inspect(query, built)
+	query, err := target.inspect(query, built, args)
 	if err != nil {
 		return failedRow(err)
 	}

@@ -29,7 +29,7 @@ func BenchmarkRewriteRenamed(b *testing.B) {
 func BenchmarkScoped(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := Scoped(benchScoped, "tenant_id", ownedName); err != nil {
+		if err := Scoped(benchScoped, "tenant_id", ownedName, nil); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -53,7 +53,7 @@ func TestNoAllocations(t *testing.T) {
 	w := testRewriter()
 	for name, run := range map[string]func(){
 		"rewrite":  func() { _, _ = w.Rewrite(benchSelect) },
-		"scoped":   func() { _ = Scoped(benchScoped, "tenant_id", ownedName) },
+		"scoped":   func() { _ = Scoped(benchScoped, "tenant_id", ownedName, nil) },
 		"control":  func() { Control("ROLLBACK TO SAVEPOINT sp1") },
 		"balanced": func() { Balanced("a = ? AND (b IN (1,2))") },
 	} {

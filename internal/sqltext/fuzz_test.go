@@ -104,7 +104,7 @@ func FuzzScoped(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, query string) {
 		owned := false
-		err := Scoped(query, "tenant_id", ownedName)
+		err := Scoped(query, "tenant_id", ownedName, nil)
 		if err != nil {
 			if err.Error() == "" {
 				t.Fatalf("%q: empty refusal", query)
@@ -135,7 +135,7 @@ func FuzzScoped(f *testing.F) {
 			if !strings.Contains(strings.ToLower(query), "tenant_id") {
 				t.Fatalf("%q: accepted without the column", query)
 			}
-			if Scoped(query, "no_such_column", ownedName) == nil {
+			if Scoped(query, "no_such_column", ownedName, nil) == nil {
 				t.Fatalf("%q: accepted for any column", query)
 			}
 		}

@@ -1,5 +1,7 @@
 package sqltext
 
+import "strconv"
+
 // clause is a WHERE or ON while it is read. Conditions found in it are kept
 // until its end, since an OR further on makes them void.
 type clause struct {
@@ -19,6 +21,7 @@ func (c *clause) endsAtComma() bool { return !c.closed || c.commas }
 type comparison struct {
 	qualified bool
 	qualifier token
+	argument  int // which of the arguments, from 0; -1 if that is not certain
 }
 
 // comparison records the condition that begins at the token the walk is at,
@@ -36,7 +39,15 @@ func (w *walker) comparison(c *clause) {
 		column = s.next()
 		t = s.next()
 	}
-	if t.char != '=' || s.next().kind != kindPlaceholder || !endsCondition(s.next()) {
+	if t.char != '=' {
+		return
+	}
+	value := s.next()
+	if value.kind != kindPlaceholder {
+		return
+	}
+	found.argument = argument(s.src, value, s.marks-1)
+	if !endsCondition(s.next()) {
 		return
 	}
 	if column.kind != kindWord && column.kind != kindQuoted {
@@ -45,6 +56,19 @@ func (w *walker) comparison(c *clause) {
 	if equalFold(unquote(w.scan.src, column), w.column) {
 		w.conditions = append(w.conditions, found)
 	}
+}
+
+// argument tells which of the arguments a placeholder stands for: ? by its order among
+// the placeholders, $1 by its number. Of names nothing is certain.
+func argument(src string, placeholder token, order int) int {
+	text := src[placeholder.start:placeholder.end]
+	if text == "?" {
+		return order
+	}
+	if number, err := strconv.Atoi(text[1:]); err == nil && number > 0 {
+		return number - 1
+	}
+	return -1
 }
 
 // endsCondition reports whether a token cannot go on with a condition.
@@ -73,7 +97,9 @@ func (w *walker) narrow(c *clause) {
 	}
 	if !c.or {
 		for _, found := range w.conditions[c.mark:] {
-			w.mark(c, found)
+			if w.bound == nil || w.bound(found.argument) {
+				w.mark(c, found)
+			}
 		}
 	}
 	w.conditions = w.conditions[:c.mark]
@@ -102,11 +128,15 @@ func (w *walker) mark(c *clause, found comparison) {
 // the ON of its own JOIN, joined to the rest by nothing but AND. The column
 // may stand alone where the scope has no other table. Tables that owned does
 // not know are refused, and so is all that is not understood with certainty.
-func Scoped(query, column string, owned func(table string) (owned, known bool)) error {
+//
+// bound says whether the argument for a placeholder, counted from 0, is the right one;
+// -1 stands for one that cannot be told. With a nil bound every argument is right.
+func Scoped(query, column string, owned func(table string) (owned, known bool), bound func(argument int) bool) error {
 	if column == "" || owned == nil {
 		return refusal(query, faultSetup, 0, 0)
 	}
 	w := newWalker(query, column)
+	w.bound = bound
 	defer w.release()
 	w.walk()
 	if w.fault != noFault {

@@ -56,7 +56,7 @@ func TestScoped(t *testing.T) {
 		"SAVEPOINT sp1",
 		"ROLLBACK TO sp1",
 	} {
-		if err := Scoped(query, "tenant_id", ownedName); err != nil {
+		if err := Scoped(query, "tenant_id", ownedName, nil); err != nil {
 			t.Errorf("%s\n refused: %v", query, err)
 		}
 	}
@@ -155,11 +155,31 @@ func TestScopedRefuses(t *testing.T) {
 		{"SELECT * FROM users WHERE tenant_id = ? AND a IN orders", "in without"},
 		{"SELECT * FROM users WHERE tenant_id = ?) OR (1 = 1", "not understood"},
 	} {
-		wantRefusal(t, tt.in, Scoped(tt.in, "tenant_id", ownedName), tt.reason)
+		wantRefusal(t, tt.in, Scoped(tt.in, "tenant_id", ownedName, nil), tt.reason)
 	}
 }
 
 func TestScopedWithoutColumn(t *testing.T) {
-	wantRefusal(t, "SELECT 1", Scoped("SELECT 1", "", ownedName), "missing")
-	wantRefusal(t, "SELECT 1", Scoped("SELECT 1", "tenant_id", nil), "missing")
+	wantRefusal(t, "SELECT 1", Scoped("SELECT 1", "", ownedName, nil), "missing")
+	wantRefusal(t, "SELECT 1", Scoped("SELECT 1", "tenant_id", nil, nil), "missing")
+}
+
+func TestScopedArguments(t *testing.T) {
+	second := func(argument int) bool { return argument == 1 }
+	for _, tt := range []struct {
+		in   string
+		want bool
+	}{
+		{"SELECT * FROM users WHERE name = ? AND tenant_id = ?", true},
+		{"SELECT * FROM users WHERE tenant_id = ? AND name = ?", false},
+		{"SELECT * FROM users WHERE name = '?' AND (age > ?) AND tenant_id = ?", true},
+		{"SELECT * FROM users WHERE tenant_id = $2 AND name = $1", true},
+		{"SELECT * FROM users WHERE name = $2 AND tenant_id = $1", false},
+		{"SELECT * FROM users WHERE name = ? AND tenant_id = :tenant", false},
+		{"SELECT (SELECT id FROM orders WHERE tenant_id = ?) FROM users WHERE tenant_id = ?", false},
+	} {
+		if err := Scoped(tt.in, "tenant_id", ownedName, second); (err == nil) != tt.want {
+			t.Errorf("Scoped(%q) = %v", tt.in, err)
+		}
+	}
 }

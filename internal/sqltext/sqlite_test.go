@@ -174,7 +174,7 @@ func TestScopedSQLite(t *testing.T) {
 	accepted := 0
 	for range 20000 {
 		query := randomQuery(r, 2)
-		if Scoped(query, "tenant_id", ownedName) != nil {
+		if Scoped(query, "tenant_id", ownedName, nil) != nil {
 			continue
 		}
 		want, err := rowsOf(alone, query, sql.Named("t", 1))

@@ -35,6 +35,7 @@ type scanner struct {
 	src      string
 	pos      int
 	brackets int   // brackets open at pos
+	marks    int   // placeholders before pos
 	comment  bool  // a comment was passed
 	fault    fault // why the last token was bad
 }
@@ -95,6 +96,8 @@ func (s *scanner) read(t *token) {
 		key = keywordOf(s.src[start:end])
 	case kindPunct:
 		char = s.src[start]
+	case kindPlaceholder:
+		s.marks++
 	}
 	if k != kindBad {
 		s.pos = end

@@ -8,6 +8,7 @@ const maxDepth = 100
 type walker struct {
 	scan   scanner
 	column string // the column conditions are searched for, may be empty
+	bound  func(argument int) bool
 
 	cells  [3]token // what the next three point to
 	tok    *token   // the token the walk is at

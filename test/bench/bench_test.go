@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"testing"
@@ -106,7 +105,7 @@ func target(n int) (tenant int, id uint) {
 }
 
 func (st *store) plainSide(op operation) side {
-	ctx := context.Background()
+	ctx := endless()
 	return func(n int) error {
 		tenant, id := target(n)
 		return op.plain(st.plain.WithContext(ctx), st.ids[tenant], id, n)
@@ -125,7 +124,7 @@ func (st *store) keptSide(op operation) side {
 func (st *store) freshSide(op operation) side {
 	return func(n int) error {
 		tenant, id := target(n)
-		ctx := tenancy.WithTenant(context.Background(), tenancy.Tenant{ID: st.ids[tenant]})
+		ctx := tenancy.WithTenant(endless(), tenancy.Tenant{ID: st.ids[tenant]})
 		return op.tenancy(st.tenancy.WithContext(ctx), id, n)
 	}
 }

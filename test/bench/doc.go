@@ -9,5 +9,8 @@
 //	x-plain         time, the median over all rounds
 //	allocs-x-plain  allocations
 //
-// BenchmarkOperation measures each side alone, for comparisons over time.
+// There plain GORM has one file and one table, whatever the strategy. BenchmarkLayout
+// gives plain GORM the strategy's own tables and files as well, and so shows the
+// plugin's part of the ratio alone. BenchmarkOperation measures each side alone, for
+// comparisons over time.
 package bench

@@ -21,11 +21,11 @@ func associationChecks() []check {
 			var orders []Order
 			c.NoError(of().Find(&orders))
 			c.Orders(orders, 1, 2)
-			c.NoError(of().Append(&Order{ID: 10, Title: c.me.text("order", 10)}, &Order{ID: 11, Title: c.me.text("order", 11)}))
+			c.NoError(of().Append(&Order{ID: 10, Title: c.me.Text("order", 10)}, &Order{ID: 11, Title: c.me.Text("order", 11)}))
 			count(c, &u, "Orders", 4)
 			c.NoError(of().Delete(&Order{TenantID: c.me.ID, ID: 10}))
 			count(c, &u, "Orders", 3)
-			c.NoError(of().Replace(&Order{ID: 12, Title: c.me.text("order", 12)}))
+			c.NoError(of().Replace(&Order{ID: 12, Title: c.me.Text("order", 12)}))
 			count(c, &u, "Orders", 1)
 			c.NoError(of().Clear())
 			count(c, &u, "Orders", 0)
@@ -38,7 +38,7 @@ func associationChecks() []check {
 			c.NoError(c.me.Model(&users).Association("Orders").Find(&orders))
 			c.Orders(orders, 1, 2, 3)
 			count(c, &users, "Orders", 3)
-			c.NoError(c.me.Model(&users).Association("Orders").Append(&Order{ID: 10, Title: c.me.text("order", 10)}, &Order{ID: 11, Title: c.me.text("order", 11)}))
+			c.NoError(c.me.Model(&users).Association("Orders").Append(&Order{ID: 10, Title: c.me.Text("order", 10)}, &Order{ID: 11, Title: c.me.Text("order", 11)}))
 			count(c, &users, "Orders", 5)
 		}},
 		{"association has one", func(c *Case) {
@@ -46,12 +46,12 @@ func associationChecks() []check {
 			of := func() *gorm.Association { return c.me.Model(&u).Association("Profile") }
 			var p Profile
 			c.NoError(of().Find(&p))
-			c.Equal(p.Bio, c.me.text("bio", 1))
-			c.NoError(of().Replace(&Profile{ID: 10, Bio: c.me.text("bio", 10)}))
+			c.Equal(p.Bio, c.me.Text("bio", 1))
+			c.NoError(of().Replace(&Profile{ID: 10, Bio: c.me.Text("bio", 10)}))
 			count(c, &u, "Profile", 1)
 			c.NoError(of().Clear())
 			count(c, &u, "Profile", 0)
-			c.NoError(of().Append(&Profile{ID: 11, Bio: c.me.text("bio", 11)}))
+			c.NoError(of().Append(&Profile{ID: 11, Bio: c.me.Text("bio", 11)}))
 			count(c, &u, "Profile", 1)
 		}},
 		{"association belongs to", func(c *Case) {
@@ -65,7 +65,7 @@ func associationChecks() []check {
 			boss = User{}
 			c.NoError(of().Find(&boss))
 			c.Users([]User{boss}, 2)
-			c.NoError(of().Append(&User{ID: 20, Name: c.me.text("user", 20), Email: c.me.text("mail", 20)}))
+			c.NoError(of().Append(&User{ID: 20, Name: c.me.Text("user", 20), Email: c.me.Text("mail", 20)}))
 			u = c.load(3)
 			c.Equal(*u.ManagerID, uint(20))
 			c.NoError(of().Clear())
@@ -77,7 +77,7 @@ func associationChecks() []check {
 		{"association of itself", func(c *Case) {
 			boss := c.load(1)
 			count(c, &boss, "Reports", int64(c.me.Users-1))
-			c.NoError(c.me.Model(&boss).Association("Reports").Append(&User{ID: 20, Name: c.me.text("user", 20), Email: c.me.text("mail", 20)}))
+			c.NoError(c.me.Model(&boss).Association("Reports").Append(&User{ID: 20, Name: c.me.Text("user", 20), Email: c.me.Text("mail", 20)}))
 			two := c.load(2)
 			c.NoError(c.me.Model(&boss).Association("Reports").Delete(&two))
 			count(c, &boss, "Reports", int64(c.me.Users-1))
@@ -88,11 +88,11 @@ func associationChecks() []check {
 			var tags []Tag
 			c.NoError(of().Find(&tags))
 			c.Names(pick(tags, func(t Tag) string { return t.Name }), c.me.names("tag", 1, 2)...)
-			c.NoError(of().Append(&Tag{ID: 10, Name: c.me.text("tag", 10)}))
+			c.NoError(of().Append(&Tag{ID: 10, Name: c.me.Text("tag", 10)}))
 			count(c, &u, "Tags", 3)
 			c.NoError(of().Delete(&Tag{TenantID: c.me.ID, ID: 1}))
 			count(c, &u, "Tags", 2)
-			c.NoError(of().Replace(&Tag{ID: 11, Name: c.me.text("tag", 11)}))
+			c.NoError(of().Replace(&Tag{ID: 11, Name: c.me.Text("tag", 11)}))
 			count(c, &u, "Tags", 1)
 			c.NoError(of().Clear())
 			count(c, &u, "Tags", 0)
@@ -103,15 +103,15 @@ func associationChecks() []check {
 			var item Item
 			c.OK(c.me.First(&item, c.me.ItemIDs[0]))
 			of := func() *gorm.Association { return c.me.Model(&item).Association("Labels") }
-			added := Label{Name: c.me.text("label", 3)}
+			added := Label{Name: c.me.Text("label", 3)}
 			c.NoError(of().Append(&added))
 			count(c, &item, "Labels", 2)
 			c.NoError(of().Delete(&added))
 			count(c, &item, "Labels", 1)
-			c.NoError(of().Replace(&Label{ID: c.me.Labels[1], Name: c.me.text("label", 2)}))
+			c.NoError(of().Replace(&Label{ID: c.me.Labels[1], Name: c.me.Text("label", 2)}))
 			var labels []Label
 			c.NoError(of().Find(&labels))
-			c.Names(pick(labels, func(l Label) string { return l.Name }), c.me.text("label", 2))
+			c.Names(pick(labels, func(l Label) string { return l.Name }), c.me.Text("label", 2))
 			c.NoError(of().Clear())
 			count(c, &item, "Labels", 0)
 		}},
@@ -121,7 +121,7 @@ func associationChecks() []check {
 			}
 			var item Item
 			c.OK(c.me.First(&item, c.me.ItemIDs[0]))
-			label, part := Label{ID: c.other.Labels[0], Name: c.me.text("label", 9)}, Part{ID: c.other.PartIDs[0], Name: c.me.text("part", 9)}
+			label, part := Label{ID: c.other.Labels[0], Name: c.me.Text("label", 9)}, Part{ID: c.other.PartIDs[0], Name: c.me.Text("part", 9)}
 			c.Refused(c.me.Model(&item).Association("Labels").Append(&label), tenancy.ErrTenantMismatch)
 			c.Refused(c.me.Model(&item).Association("Labels").Replace(&label), tenancy.ErrTenantMismatch)
 			c.Refused(c.me.Model(&item).Association("Parts").Append(&part), tenancy.ErrTenantMismatch)
@@ -143,9 +143,13 @@ func associationChecks() []check {
 			}
 			c.Equal(len(orders), 0)
 			mine := c.load(1)
-			var order Order
-			c.OK(c.other.First(&order, 1))
-			c.Refused(c.me.Model(&mine).Association("Orders").Append(&order), tenancy.ErrTenantMismatch)
+			var tag Tag
+			c.OK(c.other.First(&tag, 2))
+			c.Refused(c.me.Model(&mine).Association("Tags").Append(&tag), tenancy.ErrTenantMismatch)
+			c.Refused(c.me.Model(&mine).Association("Tags").Replace(&tag), tenancy.ErrTenantMismatch)
+			var note Comment
+			c.OK(c.other.First(&note, 1))
+			c.Refused(c.me.Model(&mine).Association("Notes").Append(&note), tenancy.ErrTenantMismatch)
 			_ = c.me.Model(&foreign).Association("Tags").Clear()
 			_ = c.me.Model(&foreign).Association("Orders").Clear()
 			_ = c.me.Model(&foreign).Association("Manager").Clear()
@@ -156,10 +160,10 @@ func associationChecks() []check {
 			of := func() *gorm.Association { return c.me.Model(&u).Association("Notes") }
 			var notes []Comment
 			c.NoError(of().Find(&notes))
-			c.Names(pick(notes, func(n Comment) string { return n.Text }), c.me.text("comment", 1))
-			c.NoError(of().Append(&Comment{ID: 10, Text: c.me.text("comment", 10)}))
+			c.Names(pick(notes, func(n Comment) string { return n.Text }), c.me.Text("comment", 1))
+			c.NoError(of().Append(&Comment{ID: 10, Text: c.me.Text("comment", 10)}))
 			count(c, &u, "Notes", 2)
-			c.NoError(of().Replace(&Comment{ID: 11, Text: c.me.text("comment", 11)}))
+			c.NoError(of().Replace(&Comment{ID: 11, Text: c.me.Text("comment", 11)}))
 			count(c, &u, "Notes", 1)
 			c.NoError(of().Clear())
 			count(c, &u, "Notes", 0)
@@ -186,13 +190,13 @@ func associationChecks() []check {
 func hookChecks() []check {
 	return []check{
 		{"hooks read and write", func(c *Case) {
-			e := Event{ID: 10, Name: c.me.text("event", 10)}
+			e := Event{ID: 10, Name: c.me.Text("event", 10)}
 			c.OK(c.me.Create(&e))
 			c.Equal(e.Before, int64(2))
-			more := []Event{{ID: 11, Name: c.me.text("event", 11)}, {ID: 12, Name: c.me.text("event", 12)}}
+			more := []Event{{ID: 11, Name: c.me.Text("event", 11)}, {ID: 12, Name: c.me.Text("event", 12)}}
 			c.OK(c.me.Create(&more))
-			c.Stored("audits", "text", c.me.text("audit", 1), c.me.text("audit", 2), c.me.text("audit", 3),
-				c.me.text("event", 10), c.me.text("event", 11), c.me.text("event", 12))
+			c.Stored("audits", "text", c.me.Text("audit", 1), c.me.Text("audit", 2), c.me.Text("audit", 3),
+				c.me.Text("event", 10), c.me.Text("event", 11), c.me.Text("event", 12))
 		}},
 		{"hooks after reading", func(c *Case) {
 			var all []Event
@@ -203,12 +207,12 @@ func hookChecks() []check {
 		{"hooks after updating", func(c *Case) {
 			var e Event
 			c.OK(c.me.First(&e, "id = ?", 2))
-			c.Affected(c.me.Model(&e).Update("name", c.me.text("event", 9)), 1)
-			c.Stored("audits", "text", c.me.text("audit", 1), c.me.text("audit", 2)+"+", c.me.text("audit", 3))
+			c.Affected(c.me.Model(&e).Update("name", c.me.Text("event", 9)), 1)
+			c.Stored("audits", "text", c.me.Text("audit", 1), c.me.Text("audit", 2)+"+", c.me.Text("audit", 3))
 		}},
 		{"hooks in a transaction", func(c *Case) {
 			c.Refused(c.me.Transaction(func(tx *gorm.DB) error {
-				c.OK(tx.Create(&Event{ID: 10, Name: c.me.text("event", 10)}))
+				c.OK(tx.Create(&Event{ID: 10, Name: c.me.Text("event", 10)}))
 				var e Event
 				c.OK(tx.First(&e, "id = ?", 10))
 				c.Equal(e.Audits, int64(4))
@@ -218,7 +222,7 @@ func hookChecks() []check {
 		}},
 		{"hooks left out", func(c *Case) {
 			quiet := c.me.Session(&gorm.Session{SkipHooks: true})
-			c.OK(quiet.Create(&Event{ID: 10, Name: c.me.text("event", 10)}))
+			c.OK(quiet.Create(&Event{ID: 10, Name: c.me.Text("event", 10)}))
 			var e Event
 			c.OK(quiet.First(&e, "id = ?", 10))
 			c.Equal(e.Audits, int64(0))

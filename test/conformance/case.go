@@ -136,14 +136,8 @@ func (c *Case) Names(got []string, want ...string) {
 // tenant, as read without the plugin.
 func (c *Case) Stored(table, column string, want ...any) {
 	c.Helper()
-	var got, texts []string
-	for _, r := range c.World.Dump(c)[c.me.ID][table] {
-		at := slices.Index(r.columns, column)
-		if at < 0 {
-			c.failf("%s has no column %s", table, column)
-		}
-		got = append(got, fmt.Sprint(r.values[at]))
-	}
+	got := c.World.Column(c, c.me, table, column)
+	var texts []string
 	for _, w := range want {
 		texts = append(texts, fmt.Sprint(w))
 	}
@@ -160,7 +154,7 @@ func pick[T any](values []T, text func(T) string) []string {
 
 // names makes the texts of a kind.
 func (s *Side) names(kind string, ids ...uint) []string {
-	return pick(ids, func(id uint) string { return s.text(kind, id) })
+	return pick(ids, func(id uint) string { return s.Text(kind, id) })
 }
 
 // all lists the IDs of all the tenant's users.
@@ -180,5 +174,5 @@ func (c *Case) load(id uint) User {
 	return u
 }
 
-// fails runs a body that must panic or fail in a transaction. It is what a user's callback returns.
+// errMine is what a user's callback returns.
 var errMine = errors.New("the caller's own error")

@@ -57,7 +57,14 @@ func conditionChecks() []check {
 		all("in a WHERE clause", func(tx *gorm.DB) *gorm.DB {
 			return tx.Clauses(clause.Where{Exprs: []clause.Expression{clause.Eq{Column: "id", Value: 9}, clause.Or(clause.Eq{Column: "id", Value: 2})}})
 		}, 2),
-		all("with a comment", func(tx *gorm.DB) *gorm.DB { return tx.Where("1 = 1 /* all */") }),
+		{"condition with a comment", func(c *Case) {
+			var users []User
+			if err := c.me.Where("1 = 1 /* all */").Find(&users).Error; err != nil {
+				c.Refused(err, tenancy.ErrRawSQL)
+				return
+			}
+			c.Users(users, c.me.all()...)
+		}},
 		{"inline conditions", func(c *Case) {
 			var first User
 			var all []User
@@ -111,7 +118,7 @@ func columnChecks() []check {
 		{"Distinct", func(c *Case) {
 			var towns []string
 			c.OK(c.me.Model(&User{}).Distinct().Pluck("home_city", &towns))
-			c.Names(towns, c.me.text("town", 1))
+			c.Names(towns, c.me.Text("town", 1))
 			var users []User
 			c.OK(c.me.Distinct("home_city").Find(&users))
 			c.Equal(len(users), 1)

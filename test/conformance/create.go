@@ -8,7 +8,7 @@ import (
 )
 
 func createChecks() []check {
-	tag := func(c *Case, id uint) Tag { return Tag{ID: id, Name: c.me.text("tag", id)} }
+	tag := func(c *Case, id uint) Tag { return Tag{ID: id, Name: c.me.Text("tag", id)} }
 	stored := func(c *Case, ids ...uint) {
 		c.Helper()
 		c.Stored("tags", "name", toAny(c.me.names("tag", append([]uint{1, 2}, ids...)...))...)
@@ -18,7 +18,7 @@ func createChecks() []check {
 			one := tag(c, 10)
 			c.Affected(c.me.Create(&one), 1)
 			c.Equal(one.TenantID, c.me.ID)
-			values, pointers, array := []Tag{tag(c, 11), tag(c, 12)}, []*Tag{{ID: 13, Name: c.me.text("tag", 13)}}, [1]Tag{tag(c, 14)}
+			values, pointers, array := []Tag{tag(c, 11), tag(c, 12)}, []*Tag{{ID: 13, Name: c.me.Text("tag", 13)}}, [1]Tag{tag(c, 14)}
 			c.Affected(c.me.Create(&values), 2)
 			c.Affected(c.me.Create(pointers), 1)
 			c.Affected(c.me.Create(&array), 1)
@@ -26,27 +26,27 @@ func createChecks() []check {
 			stored(c, 10, 11, 12, 13, 14)
 		}},
 		{"Create maps", func(c *Case) {
-			row := map[string]any{"ID": 10, "Name": c.me.text("tag", 10)}
-			rows := []map[string]any{{"id": 11, "name": c.me.text("tag", 11)}, {"id": 12, "name": c.me.text("tag", 12), "tenant_id": c.me.ID}}
+			row := map[string]any{"ID": 10, "Name": c.me.Text("tag", 10)}
+			rows := []map[string]any{{"id": 11, "name": c.me.Text("tag", 11)}, {"id": 12, "name": c.me.Text("tag", 12), "tenant_id": c.me.ID}}
 			c.Affected(c.me.Model(&Tag{}).Create(row), 1)
 			c.Affected(c.me.Model(&Tag{}).Create(&rows), 2)
-			c.Affected(c.me.Model(&Tag{}).Create(map[string]any{"id": 13, "name": c.me.text("tag", 13), "TenantID": ""}), 1)
+			c.Affected(c.me.Model(&Tag{}).Create(map[string]any{"id": 13, "name": c.me.Text("tag", 13), "TenantID": ""}), 1)
 			stored(c, 10, 11, 12, 13)
 		}},
 		{"Create in batches", func(c *Case) {
 			rows, more := []Tag{tag(c, 10), tag(c, 11), tag(c, 12)}, []Tag{tag(c, 13), tag(c, 14), tag(c, 15)}
 			c.Affected(c.me.CreateInBatches(&rows, 2), 3)
 			c.Affected(c.me.Session(&gorm.Session{CreateBatchSize: 2}).Create(&more), 3)
-			c.Affected(c.me.Model(&Tag{}).CreateInBatches([]map[string]any{{"id": 16, "name": c.me.text("tag", 16)}, {"id": 17, "name": c.me.text("tag", 17)}}, 1), 2)
+			c.Affected(c.me.Model(&Tag{}).CreateInBatches([]map[string]any{{"id": 16, "name": c.me.Text("tag", 16)}, {"id": 17, "name": c.me.Text("tag", 17)}}, 1), 2)
 			stored(c, 10, 11, 12, 13, 14, 15, 16, 17)
 		}},
 		{"Create with Select and Omit", func(c *Case) {
 			a, b := tag(c, 10), tag(c, 11)
 			c.Affected(c.me.Select("ID", "Name").Create(&a), 1)
 			c.Affected(c.me.Omit("TenantID").Create(&b), 1)
-			c.Affected(c.me.Model(&Tag{}).Select("id", "name").Create(map[string]any{"id": 12, "name": c.me.text("tag", 12)}), 1)
+			c.Affected(c.me.Model(&Tag{}).Select("id", "name").Create(map[string]any{"id": 12, "name": c.me.Text("tag", 12)}), 1)
 			c.Affected(c.me.Omit("tenant_id").Create(&[]Tag{tag(c, 13)}), 1)
-			c.Affected(c.me.Select("Name").Create(&Item{Name: c.me.text("item", 3)}), 1)
+			c.Affected(c.me.Select("Name").Create(&Item{Name: c.me.Text("item", 3)}), 1)
 			stored(c, 10, 11, 12, 13)
 			c.Stored("items", "tenant_id", c.me.ID, c.me.ID, c.me.ID)
 		}},
@@ -64,10 +64,10 @@ func createChecks() []check {
 		}},
 		{"Create with relations", func(c *Case) {
 			u := c.me.user(20)
-			u.Manager = &User{ID: 21, Name: c.me.text("user", 21), Email: c.me.text("mail", 21)}
-			u.Reports = []User{{ID: 22, Name: c.me.text("user", 22), Email: c.me.text("mail", 22)}}
-			u.Orders = []Order{{ID: 20, Title: c.me.text("order", 20), Notes: []Comment{{ID: 21, Text: c.me.text("comment", 21)}}}}
-			u.Notes = []Comment{{ID: 20, Text: c.me.text("comment", 20)}}
+			u.Manager = &User{ID: 21, Name: c.me.Text("user", 21), Email: c.me.Text("mail", 21)}
+			u.Reports = []User{{ID: 22, Name: c.me.Text("user", 22), Email: c.me.Text("mail", 22)}}
+			u.Orders = []Order{{ID: 20, Title: c.me.Text("order", 20), Notes: []Comment{{ID: 21, Text: c.me.Text("comment", 21)}}}}
+			u.Notes = []Comment{{ID: 20, Text: c.me.Text("comment", 20)}}
 			u.Tags = []Tag{tag(c, 1), tag(c, 20)}
 			c.OK(c.me.Create(&u))
 			var again User
@@ -86,7 +86,7 @@ func createChecks() []check {
 			stored(c)
 		}},
 		{"Create of the tenant's own name", func(c *Case) {
-			a := Tag{TenantID: c.me.ID, ID: 10, Name: c.me.text("tag", 10)}
+			a := Tag{TenantID: c.me.ID, ID: 10, Name: c.me.Text("tag", 10)}
 			c.Affected(c.me.Create(&a), 1)
 			stored(c, 10)
 		}},
@@ -105,12 +105,12 @@ func createChecks() []check {
 			stored(c)
 		}},
 		{"Create twice", func(c *Case) {
-			a, b := tag(c, 1), User{ID: 50, Name: c.me.text("user", 50), Email: c.me.text("mail", 1)}
+			a, b := tag(c, 1), User{ID: 50, Name: c.me.Text("user", 50), Email: c.me.Text("mail", 1)}
 			if c.me.Create(&a).Error == nil || c.me.Create(&b).Error == nil {
 				c.failf("a duplicate went in")
 			}
 			// What the other tenant has is no duplicate.
-			mail := User{ID: 51, Name: c.me.text("user", 51), Email: "common"}
+			mail := User{ID: 51, Name: c.me.Text("user", 51), Email: "common"}
 			c.OK(c.me.Create(&mail))
 			stored(c)
 		}},
@@ -126,7 +126,7 @@ func createChecks() []check {
 			c.Affected(c.me.Clauses(clause.Returning{Columns: []clause.Column{{Name: "id"}, {Name: "text"}}}).Where("1 = 0").Or("1 = 1").Delete(&gone), 3)
 			c.Equal(len(gone), 3)
 			c.Own(gone)
-			made := Item{Name: c.me.text("item", 9)}
+			made := Item{Name: c.me.Text("item", 9)}
 			c.OK(c.me.Clauses(clause.Returning{}).Create(&made))
 			c.Equal(made.TenantID, c.me.ID)
 		}},

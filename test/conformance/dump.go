@@ -127,6 +127,21 @@ func readRows(rows *sql.Rows) ([]row, error) {
 	return read, rows.Err()
 }
 
+// Column reads a column of a tenant's table without the plugin, sorted.
+func (w *World) Column(t testing.TB, side *Side, table, column string) []string {
+	t.Helper()
+	var values []string
+	for _, r := range w.Dump(t)[side.ID][table] {
+		at := slices.Index(r.columns, column)
+		if at < 0 {
+			t.Fatalf("%s has no column %s", table, column)
+		}
+		values = append(values, fmt.Sprint(r.values[at]))
+	}
+	slices.Sort(values)
+	return values
+}
+
 // reset puts the rows back that the world began with.
 func (w *World) reset(t testing.TB) {
 	t.Helper()

@@ -1,7 +1,12 @@
 package conformance
 
 import (
+	"errors"
+	"fmt"
+	"slices"
+
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 
 	"github.com/gormtenancy/tenancy"
 )
@@ -12,7 +17,7 @@ func joinChecks() []check {
 			var orders []Order
 			c.OK(c.me.Joins("User").Order("orders.id").Find(&orders))
 			c.Orders(orders, 1, 2, 3)
-			c.Equal(orders[0].User.Name, c.me.text("user", 1))
+			c.Equal(orders[0].User.Name, c.me.Text("user", 1))
 			c.OK(c.me.Joins("User").Where("1 = 0").Or("1 = 1").Find(&orders))
 			c.Orders(orders, 1, 2, 3)
 		}},
@@ -21,7 +26,7 @@ func joinChecks() []check {
 			c.OK(c.me.Joins("Profile").Find(&users))
 			c.Users(users, c.me.all()...)
 			for _, u := range users {
-				c.Equal(u.Profile.Bio, c.me.text("bio", u.ID))
+				c.Equal(u.Profile.Bio, c.me.Text("bio", u.ID))
 			}
 		}},
 		{"Joins keeps rows that have no partner", func(c *Case) {
@@ -36,8 +41,8 @@ func joinChecks() []check {
 			var orders []Order
 			c.OK(c.me.Joins("User").Joins("User.Manager").Joins("User.Profile").Order("orders.id").Find(&orders))
 			c.Orders(orders, 1, 2, 3)
-			c.Equal(orders[2].User.Manager.Name, c.me.text("user", 1))
-			c.Equal(orders[2].User.Profile.Bio, c.me.text("bio", 2))
+			c.Equal(orders[2].User.Manager.Name, c.me.Text("user", 1))
+			c.Equal(orders[2].User.Profile.Bio, c.me.Text("bio", 2))
 			var users []User
 			c.OK(c.me.Joins("Manager").Joins("Profile").Where("Manager.id = ?", 1).Order("users.id").Find(&users))
 			c.Users(users, c.me.all()[1:]...)
@@ -54,8 +59,37 @@ func joinChecks() []check {
 			c.OK(c.me.Joins("User", c.World.DB.Select("name").Where(&User{ID: 2})).Find(&orders))
 			c.Orders(orders, 1, 2, 3)
 		}},
-		{"Joins by keys without the tenant", func(c *Case) {
-			// A foreign key that leads to the other tenant's row: the wall is in the ON.
+		{"Joins by the key of a row of the other's", func(c *Case) {
+			c.astray(func() {
+				var parts, inner []Part
+				c.OK(c.me.Joins("Item").Order("parts.id").Find(&parts))
+				c.Own(parts)
+				c.Equal([]int{len(parts), len(withItem(parts))}, []int{2, 1})
+				c.OK(c.me.InnerJoins("Item").Find(&inner))
+				c.Equal(len(inner), 1)
+				c.OK(c.me.Joins("Item", c.World.DB.Where("1 = 0").Or("1 = 1")).Find(&parts))
+				c.Own(parts)
+				c.Equal([]int{len(parts), len(withItem(parts))}, []int{2, 1})
+				var n int64
+				c.OK(c.me.Model(&Part{}).InnerJoins("Item").Count(&n))
+				c.Equal(n, int64(1))
+				generic, err := gorm.G[Part](c.World.DB).Joins(clause.InnerJoin.Association("Item"), nil).Find(c.me.Ctx)
+				c.NoError(err)
+				c.Equal(len(generic), 1)
+			})
+		}},
+		{"Preload by the key of a row of the other's", func(c *Case) {
+			c.astray(func() {
+				var parts []Part
+				c.OK(c.me.Preload("Item").Preload("Item.Labels").Find(&parts))
+				c.Own(parts)
+				c.Equal(len(withItem(parts)), 1)
+				var item Item
+				c.NoError(c.me.Model(&parts[0]).Association("Item").Find(&item))
+				c.Equal(item.ID, uint(0))
+			})
+		}},
+		{"Joins of everything with everything", func(c *Case) {
 			type joined struct {
 				Name, Part string
 			}
@@ -84,9 +118,27 @@ func joinChecks() []check {
 				c.Users(users, 1, 2)
 			}
 			users = nil
-			c.OK(c.me.Joins("JOIN orders ON orders.user_id = users.id AND orders.tenant_id = users.tenant_id").
+			c.OK(c.me.Joins("JOIN orders ON orders.user_id = users.id AND orders.tenant_id = ?", c.me.ID).
 				Where("orders.deleted_at IS NULL").Distinct("users.name").Find(&users))
 			c.Users(users, 1, 2)
+		}},
+		{"text that names the other tenant", func(c *Case) {
+			for _, query := range []*gorm.DB{
+				c.me.Joins("JOIN orders ON orders.user_id = users.id AND orders.tenant_id = ?", c.other.ID).Select("orders.title AS name"),
+				c.me.Select("(SELECT MAX(title) FROM orders WHERE orders.tenant_id = ?) AS name", c.other.ID),
+				c.me.Where("EXISTS (SELECT 1 FROM orders WHERE tenant_id = ? AND title = ?)", c.other.ID, c.other.Text("order", 1)),
+				c.me.Table("users, orders").Where("users.tenant_id = ? AND orders.tenant_id = ?", c.me.ID, c.other.ID).Select("orders.title AS name"),
+			} {
+				var users []User
+				err := query.Find(&users).Error
+				c.Own(users)
+				if err == nil && c.World.sameTables() {
+					c.failf("sent")
+				}
+				if err != nil && !errors.Is(err, tenancy.ErrRawSQL) {
+					c.Refused(err, tenancy.ErrTenantMismatch)
+				}
+			}
 		}},
 		{"Joins of a shared model", func(c *Case) {
 			var users []User
@@ -102,6 +154,28 @@ func joinChecks() []check {
 	}
 }
 
+// astray runs fn while the tenant's first part refers to an item of the other
+// tenant's, as no constraint of the database forbids.
+func (c *Case) astray(fn func()) {
+	c.Helper()
+	if !c.World.sameTables() {
+		return // there is no such row
+	}
+	pool, release := c.World.store(c, c.me)
+	defer release()
+	parts := c.World.physical(c, c.me, "parts")
+	point := func(item uint) {
+		c.World.exec(c, pool, fmt.Sprintf("UPDATE %s SET item_id = %d WHERE id = %d", parts, item, c.me.PartIDs[0]))
+	}
+	point(c.other.ItemIDs[0])
+	fn()
+	point(c.me.ItemIDs[0])
+}
+
+func withItem(parts []Part) []Part {
+	return slices.DeleteFunc(slices.Clone(parts), func(p Part) bool { return p.Item == nil })
+}
+
 func preloadChecks() []check {
 	return []check{
 		{"Preload of each kind", func(c *Case) {
@@ -113,16 +187,16 @@ func preloadChecks() []check {
 			c.Orders(first.Orders, 1, 2)
 			c.Users(first.Reports, c.me.all()[1:]...)
 			c.Names(pick(first.Tags, func(t Tag) string { return t.Name }), c.me.names("tag", 1, 2)...)
-			c.Names(pick(first.Notes, func(n Comment) string { return n.Text }), c.me.text("comment", 1))
-			c.Equal([]string{first.Profile.Bio, first.Plan.Name, users[1].Manager.Name}, []string{c.me.text("bio", 1), "free", c.me.text("user", 1)})
+			c.Names(pick(first.Notes, func(n Comment) string { return n.Text }), c.me.Text("comment", 1))
+			c.Equal([]string{first.Profile.Bio, first.Plan.Name, users[1].Manager.Name}, []string{c.me.Text("bio", 1), "free", c.me.Text("user", 1)})
 		}},
 		{"Preload nested", func(c *Case) {
 			var users []User
 			c.OK(c.me.Preload("Orders.User.Profile").Preload("Reports.Manager").Preload("Orders.Notes").First(&users, 1))
 			c.Own(users)
-			c.Equal(users[0].Orders[0].User.Profile.Bio, c.me.text("bio", 1))
-			c.Equal(users[0].Reports[0].Manager.Name, c.me.text("user", 1))
-			c.Equal(users[0].Orders[0].Notes[0].Text, c.me.text("comment", 2))
+			c.Equal(users[0].Orders[0].User.Profile.Bio, c.me.Text("bio", 1))
+			c.Equal(users[0].Reports[0].Manager.Name, c.me.Text("user", 1))
+			c.Equal(users[0].Orders[0].Notes[0].Text, c.me.Text("comment", 2))
 		}},
 		{"Preload with conditions", func(c *Case) {
 			var u User
@@ -148,7 +222,7 @@ func preloadChecks() []check {
 			var orders []Order
 			c.OK(c.me.Joins("User").Preload("User.Profile").Preload("User.Tags").Order("orders.id").Find(&orders))
 			c.Orders(orders, 1, 2, 3)
-			c.Equal(orders[0].User.Profile.Bio, c.me.text("bio", 1))
+			c.Equal(orders[0].User.Profile.Bio, c.me.Text("bio", 1))
 		}},
 	}
 }

@@ -33,7 +33,7 @@ func migrateChecks() []check {
 			c.NoError(c.me.AutoMigrate(&Late{}))
 			c.Equal(c.me.Migrator().HasTable(&Late{}), true)
 			defer func() { c.NoError(c.me.Migrator().DropTable(&Late{})) }()
-			c.OK(c.me.Create(&Late{ID: 1, Name: c.me.text("late", 1)}))
+			c.OK(c.me.Create(&Late{ID: 1, Name: c.me.Text("late", 1)}))
 			var all []Late
 			c.OK(c.me.Where("1 = 0").Or("1 = 1").Find(&all))
 			c.Equal(len(all), 1)
@@ -86,7 +86,7 @@ func migrateChecks() []check {
 		{"AutoMigrate in a transaction", func(c *Case) {
 			c.Refused(c.me.Transaction(func(tx *gorm.DB) error {
 				c.NoError(tx.AutoMigrate(&Late{}))
-				c.OK(tx.Create(&Late{ID: 1, Name: c.me.text("late", 1)}))
+				c.OK(tx.Create(&Late{ID: 1, Name: c.me.Text("late", 1)}))
 				return errMine
 			}), errMine)
 		}},

@@ -88,6 +88,7 @@ type Part struct {
 	ID       uint
 	TenantID string `gorm:"size:64;index"`
 	ItemID   *uint
+	Item     *Item
 	Name     string `gorm:"size:64"`
 }
 

@@ -60,12 +60,12 @@ func seedPlain(w *World) {
 	for _, s := range w.Sides() {
 		for id := uint(1); id <= 2; id++ {
 			author := Author{
-				Model: gorm.Model{ID: id}, Name: s.text("author", id),
-				Bio: &Bio{ID: id, Text: s.text("bio", id)},
+				Model: gorm.Model{ID: id}, Name: s.Text("author", id),
+				Bio: &Bio{ID: id, Text: s.Text("bio", id)},
 				Books: []Book{{
-					ID: id, Title: s.text("book", id), PlanID: ptr(1),
-					Genres:  []Genre{{ID: id, Name: s.text("genre", id)}},
-					Remarks: []Remark{{ID: id, Text: s.text("remark", id)}},
+					ID: id, Title: s.Text("book", id), PlanID: ptr(1),
+					Genres:  []Genre{{ID: id, Name: s.Text("genre", id)}},
+					Remarks: []Remark{{ID: id, Text: s.Text("remark", id)}},
 				}},
 			}
 			if err := s.Create(&author).Error; err != nil {
@@ -84,9 +84,9 @@ func plainChecks() []check {
 			c.Names(pick(authors, func(a Author) string { return a.Name }), c.me.names("author", 1, 2)...)
 			book := authors[1].Books[0]
 			c.Equal([]string{book.Genres[0].Name, book.Remarks[0].Text, book.Plan.Name, authors[1].Bio.Text},
-				[]string{c.me.text("genre", 2), c.me.text("remark", 2), "free", c.me.text("bio", 2)})
+				[]string{c.me.Text("genre", 2), c.me.Text("remark", 2), "free", c.me.Text("bio", 2)})
 			var books []Book
-			c.OK(c.me.Joins("Author").Where("books.id = ?", 1).Or("Author.name = ?", c.other.text("author", 1)).Find(&books))
+			c.OK(c.me.Joins("Author").Where("books.id = ?", 1).Or("Author.name = ?", c.other.Text("author", 1)).Find(&books))
 			c.Equal(len(books), 1)
 			c.Own(books)
 			var n int64
@@ -94,53 +94,53 @@ func plainChecks() []check {
 			c.Equal(n, int64(2))
 		}},
 		{"write", func(c *Case) {
-			author := Author{Name: c.me.text("author", 3), Books: []Book{{Title: c.me.text("book", 3)}}}
+			author := Author{Name: c.me.Text("author", 3), Books: []Book{{Title: c.me.Text("book", 3)}}}
 			c.OK(c.me.Create(&author))
-			c.OK(c.me.Save(&Author{Model: gorm.Model{ID: 1}, Name: c.me.text("author", "one")}))
-			c.OK(c.me.Model(&Book{}).Where("id = ?", 2).Update("title", c.me.text("book", "two")))
-			c.Stored("authors", "name", c.me.text("author", "one"), c.me.text("author", 2), c.me.text("author", 3))
-			c.Stored("books", "title", c.me.text("book", 1), c.me.text("book", "two"), c.me.text("book", 3))
+			c.OK(c.me.Save(&Author{Model: gorm.Model{ID: 1}, Name: c.me.Text("author", "one")}))
+			c.OK(c.me.Model(&Book{}).Where("id = ?", 2).Update("title", c.me.Text("book", "two")))
+			c.Stored("authors", "name", c.me.Text("author", "one"), c.me.Text("author", 2), c.me.Text("author", 3))
+			c.Stored("books", "title", c.me.Text("book", 1), c.me.Text("book", "two"), c.me.Text("book", 3))
 			c.Affected(c.me.Where("id = ?", 2).Delete(&Author{}), 1)
 			c.Affected(c.me.Unscoped().Where("id = ?", 2).Delete(&Remark{}), 1)
 			c.Refused(c.me.Delete(&Book{}).Error, gorm.ErrMissingWhereClause)
 		}},
 		{"upsert", func(c *Case) {
-			c.OK(c.me.Clauses(clause.OnConflict{UpdateAll: true}).Create(&[]Genre{{ID: 1, Name: c.me.text("genre", "one")}, {ID: 9, Name: c.me.text("genre", 9)}}))
+			c.OK(c.me.Clauses(clause.OnConflict{UpdateAll: true}).Create(&[]Genre{{ID: 1, Name: c.me.Text("genre", "one")}, {ID: 9, Name: c.me.Text("genre", 9)}}))
 			c.OK(c.me.Clauses(clause.OnConflict{
 				Columns:   []clause.Column{{Name: "id"}},
 				DoUpdates: clause.Assignments(map[string]any{"name": gorm.Expr("genres.name || ?", "+")}),
 			}).Create(&Genre{ID: 2, Name: "x"}))
-			c.Stored("genres", "name", c.me.text("genre", "one"), c.me.text("genre", 2)+"+", c.me.text("genre", 9))
+			c.Stored("genres", "name", c.me.Text("genre", "one"), c.me.Text("genre", 2)+"+", c.me.Text("genre", 9))
 		}},
 		{"associations", func(c *Case) {
 			var book Book
 			c.OK(c.me.First(&book, 1))
 			of := func(name string) *gorm.Association { return c.me.Model(&book).Association(name) }
-			c.NoError(of("Genres").Append(&Genre{ID: 2, Name: c.me.text("genre", 2)}))
+			c.NoError(of("Genres").Append(&Genre{ID: 2, Name: c.me.Text("genre", 2)}))
 			c.Equal(of("Genres").Count(), int64(2))
-			c.NoError(of("Genres").Replace(&Genre{Name: c.me.text("genre", 3)}))
+			c.NoError(of("Genres").Replace(&Genre{Name: c.me.Text("genre", 3)}))
 			c.NoError(of("Remarks").Clear())
-			c.NoError(of("Author").Replace(&Author{Model: gorm.Model{ID: 2}, Name: c.me.text("author", 2)}))
-			c.NoError(of("Sequels").Append(&Book{Title: c.me.text("book", 3)}))
-			c.Stored("genres", "name", c.me.text("genre", 1), c.me.text("genre", 2), c.me.text("genre", 3))
+			c.NoError(of("Author").Replace(&Author{Model: gorm.Model{ID: 2}, Name: c.me.Text("author", 2)}))
+			c.NoError(of("Sequels").Append(&Book{Title: c.me.Text("book", 3)}))
+			c.Stored("genres", "name", c.me.Text("genre", 1), c.me.Text("genre", 2), c.me.Text("genre", 3))
 			c.Stored("books", "author_id", 2, 2, nil)
 		}},
 		{"transactions", func(c *Case) {
 			c.Refused(c.me.Transaction(func(tx *gorm.DB) error {
-				c.OK(tx.Create(&Genre{Name: c.me.text("genre", 3)}))
+				c.OK(tx.Create(&Genre{Name: c.me.Text("genre", 3)}))
 				var n int64
 				c.OK(tx.Model(&Genre{}).Count(&n))
 				c.Equal(n, int64(3))
 				return errMine
 			}), errMine)
-			c.NoError(c.me.Connection(func(tx *gorm.DB) error { return tx.Create(&Genre{Name: c.me.text("genre", 3)}).Error }))
+			c.NoError(c.me.Connection(func(tx *gorm.DB) error { return tx.Create(&Genre{Name: c.me.Text("genre", 3)}).Error }))
 			c.Stored("genres", "name", toAny(c.me.names("genre", 1, 2, 3))...)
 		}},
 		{"raw", func(c *Case) {
 			var titles []string
 			c.OK(c.me.Raw("SELECT title FROM books ORDER BY id").Scan(&titles))
 			c.Equal(titles, c.me.names("book", 1, 2))
-			c.Affected(c.me.Exec("UPDATE books SET title = ? WHERE id = 1", c.me.text("book", "one")), 1)
+			c.Affected(c.me.Exec("UPDATE books SET title = ? WHERE id = 1", c.me.Text("book", "one")), 1)
 		}},
 	}
 }

@@ -30,7 +30,7 @@ func rawChecks() []check {
 				c.NoError(err)
 			}
 			c.Users(users, c.me.all()...)
-			c.Equal([]any{n, name}, []any{int64(c.me.Users), c.me.text("user", 2)})
+			c.Equal([]any{n, name}, []any{int64(c.me.Users), c.me.Text("user", 2)})
 			var names []string
 			for rows.Next() {
 				var name string
@@ -41,8 +41,8 @@ func rawChecks() []check {
 			c.Names(names, c.me.names("user", 1, 1, 1, 2)...)
 		}},
 		{"raw writes", func(c *Case) {
-			insert := c.me.Exec("INSERT INTO tags (tenant_id, id, name) VALUES (?, ?, ?)", c.me.ID, 10, c.me.text("tag", 10))
-			update := c.me.Exec("UPDATE tags SET name = ? WHERE id = ?", c.me.text("tag", "one"), 1)
+			insert := c.me.Exec("INSERT INTO tags (tenant_id, id, name) VALUES (?, ?, ?)", c.me.ID, 10, c.me.Text("tag", 10))
+			update := c.me.Exec("UPDATE tags SET name = ? WHERE id = ?", c.me.Text("tag", "one"), 1)
 			remove := c.me.Exec("DELETE FROM tags WHERE id = 2 AND 1 = 0 OR id = 10")
 			if !works(c) {
 				for _, tx := range []*gorm.DB{insert, update, remove} {
@@ -53,16 +53,16 @@ func rawChecks() []check {
 			for _, tx := range []*gorm.DB{insert, update, remove} {
 				c.Affected(tx, 1)
 			}
-			c.Stored("tags", "name", c.me.text("tag", "one"), c.me.text("tag", 2))
+			c.Stored("tags", "name", c.me.Text("tag", "one"), c.me.Text("tag", 2))
 		}},
 		{"raw in a transaction", func(c *Case) {
 			err := c.me.Transaction(func(tx *gorm.DB) error {
-				if err := tx.Exec("UPDATE tags SET name = ? WHERE id = ?", c.me.text("tag", "one"), 1).Error; err != nil {
+				if err := tx.Exec("UPDATE tags SET name = ? WHERE id = ?", c.me.Text("tag", "one"), 1).Error; err != nil {
 					return err
 				}
 				var names []string
 				c.OK(tx.Raw("SELECT name FROM tags ORDER BY id").Scan(&names))
-				c.Equal(names, []string{c.me.text("tag", "one"), c.me.text("tag", 2)})
+				c.Equal(names, []string{c.me.Text("tag", "one"), c.me.Text("tag", 2)})
 				return nil
 			})
 			if works(c) {
@@ -157,7 +157,7 @@ func cancelChecks() []check {
 			c.Refused(db.Begin().Error, context.Canceled)
 			var name string
 			c.Refused(db.Model(&Tag{}).Select("name").Row().Scan(&name), context.Canceled)
-			c.Stored("tags", "name", c.me.text("tag", 1), c.me.text("tag", 2))
+			c.Stored("tags", "name", c.me.Text("tag", 1), c.me.Text("tag", 2))
 		}},
 		{"a context that is cancelled among rows", func(c *Case) {
 			ctx, cancel := context.WithCancel(c.me.Ctx)
@@ -182,13 +182,13 @@ func cancelChecks() []check {
 			ctx, cancel := context.WithCancel(c.me.Ctx)
 			defer cancel()
 			tx := c.me.WithContext(ctx).Begin()
-			c.OK(tx.Create(&Tag{ID: 10, Name: c.me.text("tag", 10)}))
+			c.OK(tx.Create(&Tag{ID: 10, Name: c.me.Text("tag", 10)}))
 			cancel()
 			if tx.Commit().Error == nil {
 				c.failf("the transaction was committed")
 			}
 			c.Stored("tags", "id", 1, 2)
-			c.OK(c.me.Create(&Tag{ID: 11, Name: c.me.text("tag", 11)}))
+			c.OK(c.me.Create(&Tag{ID: 11, Name: c.me.Text("tag", 11)}))
 		}},
 	}
 }

@@ -10,14 +10,14 @@ func readChecks() []check {
 		{"First, Take, Last", func(c *Case) {
 			var first, take, last, inline User
 			c.OK(c.me.First(&first))
-			c.OK(c.me.Where("name = ?", c.me.text("user", 2)).Take(&take))
+			c.OK(c.me.Where("name = ?", c.me.Text("user", 2)).Take(&take))
 			c.OK(c.me.Last(&last))
 			c.OK(c.me.First(&inline, 2))
 			c.Users([]User{first, take, last, inline}, 1, 2, uint(c.me.Users), 2)
 			key := User{ID: 3}
 			c.OK(c.me.First(&key))
 			c.Users([]User{key}, 3)
-			c.Refused(c.me.First(&User{}, "name = ?", c.other.text("user", 1)).Error, gorm.ErrRecordNotFound)
+			c.Refused(c.me.First(&User{}, "name = ?", c.other.Text("user", 1)).Error, gorm.ErrRecordNotFound)
 		}},
 		{"Find", func(c *Case) {
 			var all, some, by []User
@@ -25,16 +25,16 @@ func readChecks() []check {
 			c.Users(all, c.me.all()...)
 			c.OK(c.me.Find(&some, []uint{1, 3, 99}))
 			c.Users(some, 1, 3)
-			c.OK(c.me.Find(&by, User{Email: c.me.text("mail", 2)}))
+			c.OK(c.me.Find(&by, User{Email: c.me.Text("mail", 2)}))
 			c.Users(by, 2)
-			c.Equal(all[0].Home, Address{c.me.text("home", 1), c.me.text("town", 1)})
-			c.Equal(all[0].Work, &Address{Street: c.me.text("work", 1)})
+			c.Equal(all[0].Home, Address{c.me.Text("home", 1), c.me.Text("town", 1)})
+			c.Equal(all[0].Work, &Address{Street: c.me.Text("work", 1)})
 		}},
 		{"Find nothing of the other's", func(c *Case) {
 			for _, condition := range []*gorm.DB{
-				c.me.Where("name = ?", c.other.text("user", 1)),
-				c.me.Where(&User{Name: c.other.text("user", 1)}),
-				c.me.Where(map[string]any{"email": c.other.text("mail", 1)}),
+				c.me.Where("name = ?", c.other.Text("user", 1)),
+				c.me.Where(&User{Name: c.other.Text("user", 1)}),
+				c.me.Where(map[string]any{"email": c.other.Text("mail", 1)}),
 				c.me.Where("id > ?", c.me.Users),
 			} {
 				var none []User
@@ -55,7 +55,7 @@ func readChecks() []check {
 		}},
 		{"FirstOrInit", func(c *Case) {
 			var own, foreign User
-			c.OK(c.me.Where(User{Name: c.me.text("user", 2)}).FirstOrInit(&own))
+			c.OK(c.me.Where(User{Name: c.me.Text("user", 2)}).FirstOrInit(&own))
 			c.Users([]User{own}, 2)
 			c.OK(c.me.Where(User{Name: "nobody"}).Attrs(User{Age: 7}).Assign(User{Email: "x"}).FirstOrInit(&foreign))
 			c.Equal([]any{foreign.ID, foreign.Age, foreign.Email}, []any{uint(0), 7, "x"})
@@ -63,17 +63,17 @@ func readChecks() []check {
 		{"FirstOrCreate", func(c *Case) {
 			own, made := Tag{}, Tag{}
 			c.Affected(c.me.Where(Tag{ID: 1}).FirstOrCreate(&own), 0)
-			c.Equal(own.Name, c.me.text("tag", 1))
-			c.Affected(c.me.Where(Tag{ID: 9}).Attrs(Tag{Name: c.me.text("tag", 9)}).FirstOrCreate(&made), 1)
-			c.Affected(c.me.Where(Tag{ID: 9}).Assign(Tag{Name: c.me.text("tag", 10)}).FirstOrCreate(&Tag{}), 1)
-			c.Stored("tags", "name", c.me.text("tag", 1), c.me.text("tag", 2), c.me.text("tag", 10))
+			c.Equal(own.Name, c.me.Text("tag", 1))
+			c.Affected(c.me.Where(Tag{ID: 9}).Attrs(Tag{Name: c.me.Text("tag", 9)}).FirstOrCreate(&made), 1)
+			c.Affected(c.me.Where(Tag{ID: 9}).Assign(Tag{Name: c.me.Text("tag", 10)}).FirstOrCreate(&Tag{}), 1)
+			c.Stored("tags", "name", c.me.Text("tag", 1), c.me.Text("tag", 2), c.me.Text("tag", 10))
 		}},
 		{"Count", func(c *Case) {
 			var all, some, distinct, none int64
 			c.OK(c.me.Model(&User{}).Count(&all))
 			c.OK(c.me.Model(&User{}).Where("id < ?", 3).Or("id = ?", 3).Count(&some))
 			c.OK(c.me.Model(&User{}).Distinct("home_city").Count(&distinct))
-			c.OK(c.me.Model(&User{}).Where("age > ?", c.me.age(100)).Or("name = ?", c.other.text("user", 1)).Count(&none))
+			c.OK(c.me.Model(&User{}).Where("age > ?", c.me.age(100)).Or("name = ?", c.other.Text("user", 1)).Count(&none))
 			c.Equal([]int64{all, some, distinct, none}, []int64{int64(c.me.Users), 3, 1, 0})
 		}},
 		{"Pluck", func(c *Case) {
@@ -94,7 +94,7 @@ func readChecks() []check {
 			c.Equal(sum, 3*c.me.base+6)
 			row := map[string]any{}
 			c.OK(c.me.Model(&User{}).Where("id = ?", 1).Take(&row))
-			c.Equal(row["name"], c.me.text("user", 1))
+			c.Equal(row["name"], c.me.Text("user", 1))
 			var rows []map[string]any
 			c.OK(c.me.Model(&User{}).Find(&rows))
 			c.Equal(len(rows), c.me.Users)
@@ -125,7 +125,7 @@ func readChecks() []check {
 			c.Users(all, 1, 2, 3)
 			var name string
 			c.NoError(c.me.Model(&User{}).Select("name").Where("id = ?", 2).Row().Scan(&name))
-			c.Equal(name, c.me.text("user", 2))
+			c.Equal(name, c.me.Text("user", 2))
 			var n, total int
 			c.NoError(c.me.Table("orders").Select("COUNT(*), SUM(total)").Row().Scan(&n, &total))
 			c.Equal([]int{n, total}, []int{4, 4*c.me.base + 10})
@@ -159,7 +159,7 @@ func readChecks() []check {
 			c.Own(all)
 			var one Setting
 			c.OK(c.me.First(&one, "app_settings.code = ?", "theme"))
-			c.Equal(one.Value, c.me.text("theme", "dark"))
+			c.Equal(one.Value, c.me.Text("theme", "dark"))
 		}},
 		{"Locking", func(c *Case) {
 			for _, lock := range []clause.Locking{{Strength: "UPDATE"}, {Strength: "SHARE"}} {

@@ -39,9 +39,9 @@ func (s *Side) seedRows() []any {
 		&users,
 		&[]Order{s.order(1, 1), s.order(2, 1), s.order(3, 2), s.order(4, 1)},
 		&[]Comment{s.comment(1, 1, "users"), s.comment(2, 1, "orders"), s.comment(3, 2, "users")},
-		&[]Setting{{Code: "theme", Value: s.text("theme", "dark")}, {Code: "lang", Value: s.text("lang", "en")}},
-		&[]Event{{ID: 1, Name: s.text("event", 1)}, {ID: 2, Name: s.text("event", 2)}},
-		&[]Audit{{ID: 1, Text: s.text("audit", 1)}, {ID: 2, Text: s.text("audit", 2)}, {ID: 3, Text: s.text("audit", 3)}},
+		&[]Setting{{Code: "theme", Value: s.Text("theme", "dark")}, {Code: "lang", Value: s.Text("lang", "en")}},
+		&[]Event{{ID: 1, Name: s.Text("event", 1)}, {ID: 2, Name: s.Text("event", 2)}},
+		&[]Audit{{ID: 1, Text: s.Text("audit", 1)}, {ID: 2, Text: s.Text("audit", 2)}, {ID: 3, Text: s.Text("audit", 3)}},
 	}
 }
 
@@ -49,16 +49,16 @@ func (s *Side) seedRows() []any {
 // profile, and with tags where it is 1 or 2.
 func (s *Side) user(id uint) User {
 	u := User{
-		ID: id, Name: s.text("user", id), Email: s.text("mail", id), Age: s.age(id),
-		Home: Address{Street: s.text("home", id), City: s.text("town", 1)},
-		Work: &Address{Street: s.text("work", id)}, PlanID: ptr(1),
-		Profile: &Profile{ID: id, Bio: s.text("bio", id)},
+		ID: id, Name: s.Text("user", id), Email: s.Text("mail", id), Age: s.age(id),
+		Home: Address{Street: s.Text("home", id), City: s.Text("town", 1)},
+		Work: &Address{Street: s.Text("work", id)}, PlanID: ptr(1),
+		Profile: &Profile{ID: id, Bio: s.Text("bio", id)},
 	}
 	if id > 1 {
 		u.ManagerID = ptr(1)
 	}
 	if id <= 2 {
-		u.Tags = []Tag{{ID: 1, Name: s.text("tag", 1)}, {ID: 2, Name: s.text("tag", 2)}}[:3-id]
+		u.Tags = []Tag{{ID: 1, Name: s.Text("tag", 1)}, {ID: 2, Name: s.Text("tag", 2)}}[:3-id]
 	}
 	return u
 }
@@ -66,20 +66,20 @@ func (s *Side) user(id uint) User {
 func (s *Side) age(id uint) int { return s.base + 10*int(id) }
 
 func (s *Side) order(id, user uint) Order {
-	return Order{ID: id, UserID: ptr(user), Title: s.text("order", id), Total: s.base + int(id)}
+	return Order{ID: id, UserID: ptr(user), Title: s.Text("order", id), Total: s.base + int(id)}
 }
 
 func (s *Side) comment(id, owner uint, kind string) Comment {
-	return Comment{ID: id, OwnerID: ptr(owner), OwnerType: kind, Text: s.text("comment", id)}
+	return Comment{ID: id, OwnerID: ptr(owner), OwnerType: kind, Text: s.Text("comment", id)}
 }
 
 func (s *Side) items() []Item {
 	var items []Item
 	for i := 1; i <= 2; i++ {
 		items = append(items, Item{
-			Name: s.text("item", i), Count: s.base + i,
-			Parts:  []Part{{Name: s.text("part", i)}},
-			Labels: []Label{{Name: s.text("label", i)}},
+			Name: s.Text("item", i), Count: s.base + i,
+			Parts:  []Part{{Name: s.Text("part", i)}},
+			Labels: []Label{{Name: s.Text("label", i)}},
 		})
 	}
 	return items

@@ -38,11 +38,11 @@ func sessionChecks() []check {
 					c.OK(prepared.Where("age >= ?", 0).Find(&users))
 					c.Equal(len(users), side.Users)
 					c.OK(prepared.First(&one, 1))
-					c.Equal(one.Name, side.text("user", 1))
+					c.Equal(one.Name, side.Text("user", 1))
 					c.NoError(prepared.Transaction(func(tx *gorm.DB) error {
 						var again User
 						c.OK(tx.First(&again, 1))
-						c.Equal(again.Name, side.text("user", 1))
+						c.Equal(again.Name, side.Text("user", 1))
 						return nil
 					}))
 				}
@@ -66,7 +66,7 @@ func sessionChecks() []check {
 			prepared := c.me.Where("id < ?", 3).Session(&gorm.Session{})
 			for _, side := range []*Side{c.me, c.other, c.me} {
 				c.OK(prepared.WithContext(side.Ctx).Order("id").Find(&users))
-				c.Equal(users[0].Name, side.text("user", 1))
+				c.Equal(users[0].Name, side.Text("user", 1))
 			}
 		}},
 		{"DryRun and ToSQL", func(c *Case) {
@@ -113,7 +113,7 @@ func genericChecks() []check {
 			c.NoError(err)
 			c.Equal(n, int64(c.me.Users))
 			loaded, err := gorm.G[User](base).Preload("Orders", nil).Preload("Tags", func(db gorm.PreloadBuilder) error {
-				db.Where("1 = 0").Or("1 = 1")
+				db.Where("1 = 1 OR 1 = 1")
 				return nil
 			}).Where("id = ?", 1).First(ctx)
 			c.NoError(err)
@@ -122,7 +122,7 @@ func genericChecks() []check {
 			joined, err := gorm.G[Order](base).Joins(clause.Has("User"), nil).Order("orders.id").Find(ctx)
 			c.NoError(err)
 			c.Orders(joined, 1, 2, 3)
-			c.Equal(joined[0].User.Name, c.me.text("user", 1))
+			c.Equal(joined[0].User.Name, c.me.Text("user", 1))
 			left, err := gorm.G[Order](base).Joins(clause.LeftJoin.Association("User"), func(db gorm.JoinBuilder, _, _ clause.Table) error {
 				db.Where("1 = 0").Or("1 = 1")
 				return nil
@@ -135,18 +135,18 @@ func genericChecks() []check {
 		}},
 		{"generics write", func(c *Case) {
 			base, ctx := c.World.DB, c.me.Ctx
-			c.NoError(gorm.G[Tag](base).Create(ctx, &Tag{ID: 10, Name: c.me.text("tag", 10)}))
-			c.NoError(gorm.G[Tag](base).CreateInBatches(ctx, &[]Tag{{ID: 11, Name: c.me.text("tag", 11)}, {ID: 12, Name: c.me.text("tag", 12)}}, 1))
-			n, err := gorm.G[Tag](base).Where("id = ?", 1).Or("id > ?", 11).Update(ctx, "name", c.me.text("tag", "new"))
+			c.NoError(gorm.G[Tag](base).Create(ctx, &Tag{ID: 10, Name: c.me.Text("tag", 10)}))
+			c.NoError(gorm.G[Tag](base).CreateInBatches(ctx, &[]Tag{{ID: 11, Name: c.me.Text("tag", 11)}, {ID: 12, Name: c.me.Text("tag", 12)}}, 1))
+			n, err := gorm.G[Tag](base).Where("id = ?", 1).Or("id > ?", 11).Update(ctx, "name", c.me.Text("tag", "new"))
 			c.NoError(err)
 			c.Equal(n, 2)
-			n, err = gorm.G[Tag](base).Where("id = ?", 2).Updates(ctx, Tag{Name: c.me.text("tag", "two")})
+			n, err = gorm.G[Tag](base).Where("id = ?", 2).Updates(ctx, Tag{Name: c.me.Text("tag", "two")})
 			c.NoError(err)
 			c.Equal(n, 1)
 			n, err = gorm.G[Tag](base).Where("id > ?", 9).Delete(ctx)
 			c.NoError(err)
 			c.Equal(n, 3)
-			c.Stored("tags", "name", c.me.text("tag", "new"), c.me.text("tag", "two"))
+			c.Stored("tags", "name", c.me.Text("tag", "new"), c.me.Text("tag", "two"))
 			_, err = gorm.G[Comment](base).Where("1 = 1").Delete(ctx)
 			c.NoError(err)
 			c.Stored("comments", "id")

@@ -35,9 +35,9 @@ func tableChecks() []check {
 			c.Equal(n, int64(2))
 		}},
 		{"Table creates", func(c *Case) {
-			c.Affected(c.me.Table("items").Create(map[string]any{"name": c.me.text("item", 3)}), 1)
-			c.Affected(c.me.Table("items").Create([]map[string]any{{"name": c.me.text("item", 4)}, {"name": c.me.text("item", 5)}}), 2)
-			c.Affected(c.me.Table("items").Create(&small{Name: c.me.text("item", 6)}), 1)
+			c.Affected(c.me.Table("items").Create(map[string]any{"name": c.me.Text("item", 3)}), 1)
+			c.Affected(c.me.Table("items").Create([]map[string]any{{"name": c.me.Text("item", 4)}, {"name": c.me.Text("item", 5)}}), 2)
+			c.Affected(c.me.Table("items").Create(&small{Name: c.me.Text("item", 6)}), 1)
 			c.Stored("items", "name", toAny(c.me.names("item", 1, 2, 3, 4, 5, 6))...)
 			c.Refused(c.me.Table("items").Create(map[string]any{"name": "x", "tenant_id": c.other.ID}).Error, tenancy.ErrTenantMismatch)
 		}},

@@ -11,7 +11,7 @@ import (
 )
 
 func transactionChecks() []check {
-	tag := func(c *Case, id uint) *Tag { return &Tag{ID: id, Name: c.me.text("tag", id)} }
+	tag := func(c *Case, id uint) *Tag { return &Tag{ID: id, Name: c.me.Text("tag", id)} }
 	return []check{
 		{"Begin, Commit, Rollback", func(c *Case) {
 			tx := c.me.Begin()
@@ -122,7 +122,7 @@ func transactionChecks() []check {
 			}
 			u := c.me.user(20)
 			u.Profile.ID = 1
-			u.Notes = []Comment{{ID: 20, Text: c.me.text("comment", 20), TenantID: c.other.ID}}
+			u.Notes = []Comment{{ID: 20, Text: c.me.Text("comment", 20), TenantID: c.other.ID}}
 			if c.me.Create(&u).Error == nil {
 				c.failf("a comment of the other tenant's went in")
 			}
@@ -136,7 +136,7 @@ func connectionChecks() []check {
 		var before, after []User
 		c.OK(tx.Session(&gorm.Session{NewDB: true}).Find(&before))
 		c.Users(before, c.me.all()...)
-		c.OK(tx.Session(&gorm.Session{NewDB: true}).Create(&User{ID: 20, Name: c.me.text("user", 20), Email: c.me.text("mail", 20)}))
+		c.OK(tx.Session(&gorm.Session{NewDB: true}).Create(&User{ID: 20, Name: c.me.Text("user", 20), Email: c.me.Text("mail", 20)}))
 		c.OK(tx.Session(&gorm.Session{NewDB: true}).Find(&after))
 		c.Users(after, append(c.me.all(), 20)...)
 		return nil
@@ -146,10 +146,10 @@ func connectionChecks() []check {
 	shared := func(c *Case, tx *gorm.DB) error {
 		var read Tag
 		c.OK(tx.Take(&Tag{}))
-		c.OK(tx.Create(&Tag{ID: 20, Name: c.me.text("tag", 20)}))
+		c.OK(tx.Create(&Tag{ID: 20, Name: c.me.Text("tag", 20)}))
 		c.OK(tx.Take(&read))
 		c.Own(read)
-		c.OK(tx.Create(&Tag{ID: 21, Name: c.me.text("tag", 21)}))
+		c.OK(tx.Create(&Tag{ID: 21, Name: c.me.Text("tag", 21)}))
 		return nil
 	}
 	return []check{
@@ -171,9 +171,20 @@ func connectionChecks() []check {
 			c.NoError(db.Connection(func(tx *gorm.DB) error { return shared(c, tx) }))
 		}},
 		{"Connection with a transaction", func(c *Case) {
-			c.NoError(c.me.Connection(func(tx *gorm.DB) error {
-				return tx.Session(&gorm.Session{NewDB: true}).Transaction(func(tx *gorm.DB) error { return steps(c, tx) })
-			}))
+			ran := false
+			err := c.me.Connection(func(tx *gorm.DB) error {
+				return tx.Session(&gorm.Session{NewDB: true}).Transaction(func(tx *gorm.DB) error {
+					if ran = !c.me.ownDatabase(); ran {
+						return steps(c, tx)
+					}
+					return tx.Create(&Tag{ID: 20, Name: "x"}).Error
+				})
+			})
+			if !ran { // the transaction is on GORM's connection, in the base database
+				c.Refused(err, tenancy.ErrTenantMismatch)
+				return
+			}
+			c.NoError(err)
 		}},
 		{"Connection without a tenant", func(c *Case) {
 			_ = c.World.DB.Connection(func(tx *gorm.DB) error {

@@ -53,7 +53,7 @@ func updateChecks() []check {
 			u.Age = 5
 			c.Affected(c.me.Model(&User{}).Where("id = ?", 1).Select("*").Updates(u), 1)
 			c.Affected(c.me.Select("*").Omit("Name", "Profile").Updates(&u), 1)
-			blank := User{Name: c.me.text("user", 1), Email: c.me.text("mail", 1)}
+			blank := User{Name: c.me.Text("user", 1), Email: c.me.Text("mail", 1)}
 			c.Affected(c.me.Model(&User{}).Where("id = ?", 1).Select("*").Omit("ID").Updates(blank), 1)
 			ages(c, instead(c, 0)...)
 		}},
@@ -94,7 +94,7 @@ func updateChecks() []check {
 			ages(c, every(c, 5)...)
 		}},
 		{"Updates of nothing of the other's", func(c *Case) {
-			c.Affected(c.me.Model(&User{}).Where("name = ?", c.other.text("user", 1)).Update("age", 5), 0)
+			c.Affected(c.me.Model(&User{}).Where("name = ?", c.other.Text("user", 1)).Update("age", 5), 0)
 			if c.World.sameTables() {
 				c.Affected(c.me.Model(&Item{ID: c.other.ItemIDs[0]}).Update("count", 5), 0)
 				c.Affected(c.me.Model(&Item{}).Where("id IN ?", c.other.ItemIDs).Update("count", 5), 0)
@@ -135,7 +135,7 @@ func deleteChecks() []check {
 			left(c, "comments", 3)
 		}},
 		{"Delete nothing of the other's", func(c *Case) {
-			c.Affected(c.me.Where("text = ?", c.other.text("comment", 1)).Delete(&Comment{}), 0)
+			c.Affected(c.me.Where("text = ?", c.other.Text("comment", 1)).Delete(&Comment{}), 0)
 			if c.World.sameTables() {
 				c.Affected(c.me.Delete(&Part{}, c.other.PartIDs), 0)
 				c.Affected(c.me.Delete(&Part{ID: c.other.PartIDs[0]}), 0)

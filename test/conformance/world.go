@@ -37,13 +37,25 @@ type Side struct {
 	PartIDs         []uint
 }
 
-// NewWorld opens a world with the models of the suite.
+// NewWorld opens a world with the models of the suite, and rows.
 func NewWorld(t testing.TB, s Subject, cfg gorm.Config) *World {
 	t.Helper()
 	return newWorld(t, s, cfg, kit{models: Models, shared: Shared, tables: tables(), seed: seed})
 }
 
 func newWorld(t testing.TB, s Subject, cfg gorm.Config, k kit) *World {
+	t.Helper()
+	w := Open(t, s, cfg, tenancy.Config{Models: k.models(), Shared: k.shared()})
+	w.kit = k
+	must(t, w.DB.Create(&[]Plan{{ID: 1, Name: "free"}, {ID: 2, Name: "paid"}}).Error)
+	w.kit.seed(w)
+	w.seeded = w.Dump(t)
+	return w
+}
+
+// Open opens a database, installs the plugin with the subject's strategy, and
+// provisions the two tenants. There are no rows yet.
+func Open(t testing.TB, s Subject, cfg gorm.Config, config tenancy.Config) *World {
 	t.Helper()
 	if cfg.Logger == nil {
 		cfg.Logger = logger.Discard
@@ -52,21 +64,16 @@ func newWorld(t testing.TB, s Subject, cfg gorm.Config, k kit) *World {
 	sqlDB, err := db.DB()
 	must(t, err)
 	t.Cleanup(func() { _ = sqlDB.Close() })
-	must(t, db.Use(tenancy.Plugin(tenancy.Config{Strategy: s.Strategy(t), Models: k.models(), Shared: k.shared()})))
+	config.Strategy = s.Strategy(t)
+	must(t, db.Use(tenancy.Plugin(config)))
 	t.Cleanup(func() {
 		if err := tenancy.Close(db); err != nil {
 			t.Errorf("close: %v", err)
 		}
 	})
-	return settle(t, s, db, k)
-}
-
-// settle provisions and fills an installation.
-func settle(t testing.TB, s Subject, db *gorm.DB, k kit) *World {
-	t.Helper()
 	in, err := tenancy.Installed(db)
 	must(t, err)
-	w := &World{DB: db, Subject: s, installation: in, kit: k}
+	w := &World{DB: db, Subject: s, installation: in}
 	m, err := migrate.New(db)
 	must(t, err)
 	tenants := s.tenants()
@@ -76,9 +83,6 @@ func settle(t testing.TB, s Subject, db *gorm.DB, k kit) *World {
 	}
 	w.Acme = w.side(tenants[0], 3, 0)
 	w.Globex = w.side(tenants[1], 4, 1000)
-	must(t, db.Create(&[]Plan{{ID: 1, Name: "free"}, {ID: 2, Name: "paid"}}).Error)
-	w.kit.seed(w)
-	w.seeded = w.Dump(t)
 	return w
 }
 
@@ -98,8 +102,8 @@ func (s *Side) Other() *Side {
 	return s.world.Acme
 }
 
-// text makes content that carries the tenant's name.
-func (s *Side) text(kind string, n any) string { return fmt.Sprintf("%s-%s-%v", s.ID, kind, n) }
+// Text makes content that carries the tenant's name.
+func (s *Side) Text(kind string, n any) string { return fmt.Sprintf("%s-%s-%v", s.ID, kind, n) }
 
 // ownDatabase reports whether the tenant has a database of its own, away from the shared models.
 func (s *Side) ownDatabase() bool {
