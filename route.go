@@ -254,7 +254,9 @@ func missingTable(err error) bool {
 	switch sqlState(err) {
 	case "":
 		return strings.Contains(err.Error(), "no such table") || strings.Contains(err.Error(), "Error 1146 ")
-	case "42P01", "3F000":
+	case "42P01":
+		return !strings.Contains(err.Error(), "FROM") // "missing FROM-clause entry" is a mistake in the text
+	case "3F000":
 		return true
 	default:
 		return false

@@ -121,11 +121,21 @@ func (r *request) fresh(body string) *folio {
 	return &folio{ID: id, Owner: r.l.id, Body: body}
 }
 
-func (r *request) check(what string, rows ...folio) {
+// check checks rows that a request has read. Those of a read that failed half way may be
+// empty, but nobody else's.
+func (r *request) check(what string, err error, rows ...folio) {
 	for _, row := range rows {
-		r.w.mine(r.l, what, row.Owner, row.TenantID)
+		r.mine(what, err, row.Owner, row.TenantID)
 		for _, s := range row.Sheets {
-			r.w.mine(r.l, what, s.Owner, s.TenantID)
+			r.mine(what, err, s.Owner, s.TenantID)
+		}
+	}
+}
+
+func (r *request) mine(what string, err error, owners ...string) {
+	for _, owner := range owners {
+		if owner != "" || err == nil {
+			r.w.mine(r.l, what, owner)
 		}
 	}
 }
@@ -155,7 +165,7 @@ func (r *request) save() error {
 	if err := r.db.First(&row, "id = ?", id).Error; err != nil {
 		return err
 	}
-	r.check("save", row)
+	r.check("save", nil, row)
 	row.Body = fmt.Sprint("saved ", r.rnd.Uint32())
 	r.made[id] = row.Body
 	return r.db.Save(&row).Error
@@ -182,7 +192,7 @@ func (r *request) remove() error {
 func (r *request) find() error {
 	var rows []folio
 	err := r.db.Where("id > ?", r.rnd.IntN(50)).Or("hits >= ?", 0).Limit(50).Find(&rows).Error
-	r.check("find", rows...)
+	r.check("find", err, rows...)
 	return err
 }
 
@@ -190,7 +200,7 @@ func (r *request) first() error {
 	var row folio
 	err := r.db.Where(&folio{ID: counter}).First(&row).Error
 	if err == nil {
-		r.check("first", row)
+		r.check("first", err, row)
 	}
 	return err
 }
@@ -198,7 +208,7 @@ func (r *request) first() error {
 func (r *request) preload() error {
 	var rows []folio
 	err := r.db.Preload("Sheets").Preload("Tariff").Order("id").Limit(20).Find(&rows).Error
-	r.check("preload", rows...)
+	r.check("preload", err, rows...)
 	if err == nil && (len(rows) == 0 || rows[0].Tariff == nil || rows[0].Tariff.Name != "common") {
 		return errors.New("the shared model was not preloaded")
 	}
@@ -209,11 +219,12 @@ func (r *request) joins() error {
 	var sheets []sheet
 	err := r.db.Joins("Folio").Limit(20).Find(&sheets).Error
 	for _, s := range sheets {
-		r.w.mine(r.l, "joins", s.Owner, s.TenantID)
-		if s.Folio == nil {
+		r.mine("joins", err, s.Owner, s.TenantID)
+		if s.Folio != nil {
+			r.check("joins", err, *s.Folio)
+		} else if err == nil {
 			return errors.New("a join without its row")
 		}
-		r.check("joins", *s.Folio)
 	}
 	return err
 }
@@ -230,7 +241,7 @@ func (r *request) stream() error {
 		if err := r.db.ScanRows(rows, &row); err != nil {
 			return err
 		}
-		r.check("stream", row)
+		r.check("stream", err, row)
 	}
 	return rows.Err()
 }
@@ -239,7 +250,7 @@ func (r *request) row() error {
 	var owner, tenant string
 	err := r.db.Model(&folio{}).Select("owner", "tenant_id").Where("id = ?", counter).Row().Scan(&owner, &tenant)
 	if err == nil {
-		r.w.mine(r.l, "row", owner, tenant)
+		r.mine("row", err, owner, tenant)
 	}
 	return err
 }
@@ -250,18 +261,18 @@ func (r *request) count() error {
 		return err
 	}
 	if n > 0 {
-		r.w.mine(r.l, "count", fmt.Sprint(n, " others"))
+		r.mine("count", nil, fmt.Sprint(n, " others"))
 	}
 	var owners []string
 	err := r.db.Model(&folio{}).Distinct().Pluck("owner", &owners).Error
-	r.w.mine(r.l, "pluck", owners...)
+	r.mine("pluck", err, owners...)
 	return err
 }
 
 func (r *request) findInBatches() error {
 	var rows []folio
 	return r.db.Where("id < ?", 40).FindInBatches(&rows, 10, func(*gorm.DB, int) error {
-		r.check("find in batches", rows...)
+		r.check("find in batches", nil, rows...)
 		return nil
 	}).Error
 }
@@ -270,7 +281,7 @@ func (r *request) firstOrCreate() error {
 	var row note
 	err := r.db.Where(note{Text: "once"}).Attrs(note{Owner: r.l.id}).FirstOrCreate(&row).Error
 	if err == nil {
-		r.w.mine(r.l, "first or create", row.Owner, row.TenantID)
+		r.mine("first or create", err, row.Owner, row.TenantID)
 	}
 	return err
 }
@@ -278,7 +289,7 @@ func (r *request) firstOrCreate() error {
 func (r *request) rawSQL() error {
 	var rows []folio
 	err := r.db.Raw("SELECT * FROM folios WHERE id < ? LIMIT 20", 100).Scan(&rows).Error
-	r.check("raw", rows...)
+	r.check("raw", err, rows...)
 	if !r.w.raw {
 		if errors.Is(err, tenancy.ErrRawSQL) {
 			return nil
@@ -306,7 +317,7 @@ func (r *request) readWrite(tx *gorm.DB, more *folio) error {
 	if err := tx.First(&row, "id = ?", counter).Error; err != nil {
 		return err
 	}
-	r.check("read, then write", row)
+	r.check("read, then write", nil, row)
 	if err := tx.Model(&row).Update("hits", row.Hits+1).Error; err != nil {
 		return err
 	}
@@ -397,7 +408,7 @@ func (r *request) connection() error {
 		if err := tx.First(&back, "id = ?", row.ID).Error; err != nil {
 			return err
 		}
-		r.check("connection", back)
+		r.check("connection", nil, back)
 		return nil
 	})
 }

@@ -93,6 +93,8 @@ func openPostgres(t testing.TB, dsn string) *sql.DB {
 	if err != nil {
 		t.Fatal(err)
 	}
+	db.SetMaxOpenConns(1)
+	db.SetMaxIdleConns(0)
 	return db
 }
 

@@ -1,0 +1,66 @@
+package test
+
+import (
+	"database/sql"
+	"sync"
+	"testing"
+
+	"gorm.io/driver/postgres"
+	"gorm.io/gorm"
+
+	"github.com/gormtenancy/tenancy"
+	"github.com/gormtenancy/tenancy/strategies"
+	"github.com/gormtenancy/tenancy/test/conformance"
+	"github.com/gormtenancy/tenancy/test/servers"
+)
+
+// TestPostgres runs the suite on PostgreSQL, in each of the ways in which pgx can send
+// a statement. Its role is an ordinary one: a superuser would prove nothing.
+func TestPostgres(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []string{"cache_statement", "exec", "simple_protocol"} {
+		for _, s := range []conformance.Subject{
+			{Name: "schema", Strategy: func(testing.TB) tenancy.Strategy { return strategies.Schema{} }, Columnless: true},
+			{Name: "rls", Strategy: func(testing.TB) tenancy.Strategy { return strategies.RLS{} }},
+			{Name: "shared", Strategy: func(testing.TB) tenancy.Strategy { return strategies.Shared{} }, Raw: conformance.RawRefused},
+		} {
+			t.Run(mode+"/"+s.Name, func(t *testing.T) {
+				t.Parallel()
+				conformance.Run(t, onPostgres(s, mode))
+			})
+		}
+	}
+}
+
+// onPostgres completes a subject with databases of a test's own.
+func onPostgres(s conformance.Subject, mode string) conformance.Subject {
+	var admins sync.Map // *gorm.Config → *sql.DB of the superuser
+	s.Open = func(t testing.TB, cfg *gorm.Config) *gorm.DB {
+		server := servers.NewPostgres(t)
+		db, err := gorm.Open(postgres.Open(server.With(map[string]string{"default_query_exec_mode": mode})), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pool, err := db.DB()
+		if err != nil {
+			t.Fatal(err)
+		}
+		pool.SetMaxOpenConns(4)
+		admin, err := sql.Open("pgx", server.Admin)
+		if err != nil {
+			t.Fatal(err)
+		}
+		admin.SetMaxOpenConns(1)
+		t.Cleanup(func() { _ = admin.Close() })
+		admins.Store(db.Config, admin)
+		return db
+	}
+	s.Admin = func(t testing.TB, db *gorm.DB) *sql.DB {
+		admin, ok := admins.Load(db.Config)
+		if !ok {
+			t.Fatal("a handle that Open has not opened")
+		}
+		return admin.(*sql.DB)
+	}
+	return s
+}
