@@ -35,6 +35,7 @@ type bound struct {
 	op       operation
 	route    *route
 	original gorm.ConnPool // what the statement had before
+	kept     bool          // original is in the statement's settings, too
 	table    table
 	names    Names         // of the statement's own table; zero for a shared one
 	scope    *scopes.Scope // nil where there is no tenant column, or no tenant
@@ -42,6 +43,11 @@ type bound struct {
 	extra    []clause.Expression
 	where    bool // a WHERE was written
 	conflict conflict
+
+	// Kept here to be allocated with the rest.
+	held   scopes.Scope          // what scope points to
+	clause clause.Clause         // the one being built
+	pool   routing.PoolStatement // what the statement runs on outside a transaction
 }
 
 // boundTo returns what builder's statement is bound to, or nil.
@@ -177,14 +183,14 @@ func (in *Installation) narrow(stmt *gorm.Statement, b *bound, known *model) (*r
 		}
 		return r.owned, nil
 	}
-	scope, err := scopes.New(known.column, r.scope.tenant.ID)
-	if err != nil {
+	var err error
+	if b.held, err = scopes.New(known.column, r.scope.tenant.ID); err != nil {
 		return nil, &Error{Kind: ErrInvalidTenant, Cause: err}
 	}
 	if lifted(stmt.Context) {
 		return &routing.Target{Owner: r.owned.Owner, Acquire: r.owned.Acquire, Settings: r.owned.Settings}, nil
 	}
-	b.scope = &scope
+	b.scope = &b.held
 	if r.binding.Filter != FilterNone && b.op != opCreate && !b.table.derived {
 		b.filter = true
 		stmt.Clauses[narrowClause] = clause.Clause{Name: narrowClause, Builder: buildNarrow}
@@ -276,7 +282,8 @@ func (h handle) attach(stmt *gorm.Statement, b *bound, target *routing.Target, r
 			target = b.in.pins.Pin(h.conn, target)
 		}
 	}
-	stmt.ConnPool = h.pool.Statement(stmt, target, raw, b)
+	h.pool.Statement(&b.pool, stmt, target, raw, b)
+	stmt.ConnPool = &b.pool
 	return nil
 }
 
@@ -290,6 +297,7 @@ type original struct {
 }
 
 func (b *bound) keepOriginal(stmt *gorm.Statement) {
+	b.kept = true
 	stmt.Settings.Store(originalKey, original{stmt, b.original})
 }
 
@@ -299,13 +307,18 @@ func (b *bound) keepOriginal(stmt *gorm.Statement) {
 func (in *Installation) release(db *gorm.DB) {
 	stmt := db.Statement
 	delete(stmt.Clauses, narrowClause)
+	b := boundTo(stmt)
+	if b != nil && !b.kept {
+		stmt.ConnPool = b.original
+		return // without a look at the settings, which would have to be made for it
+	}
 	if kept, ok := stmt.Settings.LoadAndDelete(originalKey); ok {
 		if o := kept.(original); o.stmt == stmt {
 			stmt.ConnPool = o.pool
 			return
 		}
 	}
-	if b := boundTo(stmt); b != nil {
+	if b != nil {
 		stmt.ConnPool = b.original
 	}
 }

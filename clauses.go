@@ -54,7 +54,9 @@ func withoutNarrow(clauses []string) []string {
 func chain(apply func(*bound, *gorm.Statement, *clause.Clause), next clause.ClauseBuilder) clause.ClauseBuilder {
 	return func(c clause.Clause, builder clause.Builder) {
 		if b := boundTo(builder); b != nil {
-			apply(b, builder.(*gorm.Statement), &c)
+			b.clause = c // a pointer to c would allocate it
+			apply(b, builder.(*gorm.Statement), &b.clause)
+			c = b.clause
 		}
 		if c.Expression == nil && c.Builder == nil {
 			return
@@ -71,9 +73,18 @@ func chain(apply func(*bound, *gorm.Statement, *clause.Clause), next clause.Clau
 type aliased struct{ physical, alias string }
 
 func (a aliased) Build(builder clause.Builder) {
-	builder.WriteQuoted(a.physical)
+	quote(builder, a.physical)
 	_, _ = builder.WriteString(" AS ")
-	builder.WriteQuoted(a.alias)
+	quote(builder, a.alias)
+}
+
+// quote is builder.WriteQuoted for a name, which would be allocated for that.
+func quote(builder clause.Builder, name string) {
+	if stmt, ok := builder.(*gorm.Statement); ok {
+		stmt.DB.Dialector.QuoteTo(builder, name)
+		return
+	}
+	builder.WriteQuoted(name)
 }
 
 // physical reports whether the statement's own table goes by another name in the database.
@@ -104,6 +115,13 @@ func (b *bound) from(stmt *gorm.Statement, c *clause.Clause) {
 	if !ok || !b.route.narrows() {
 		return
 	}
+	table, renamed := b.physical()
+	if len(from.Joins) == 0 && len(from.Tables) == 0 {
+		if renamed {
+			c.Expression = fromTable{table: table}
+		}
+		return
+	}
 	from.Joins = slices.Clone(from.Joins)
 	for i := range from.Joins {
 		if err := b.join(&from.Joins[i]); err != nil {
@@ -116,7 +134,7 @@ func (b *bound) from(stmt *gorm.Statement, c *clause.Clause) {
 		b.rename(&from.Tables[i])
 	}
 	c.Expression = from
-	if table, renamed := b.physical(); renamed && len(from.Tables) == 0 {
+	if renamed && len(from.Tables) == 0 {
 		c.Expression = fromTable{table, from.Joins}
 	}
 }
@@ -287,7 +305,9 @@ func (b *bound) conditions(stmt *gorm.Statement, c *clause.Clause) {
 		b.fail(stmt, b.route.refusal(nil, fmt.Sprintf("the condition %q does not close what it opens", fragment)))
 		return
 	}
-	c.Expression = scopes.Grouped(where)
+	if !scopes.Plain(where) {
+		c.Expression = scopes.Grouped(where)
+	}
 }
 
 // unbalanced finds a condition written as text that could break out of its parentheses.
@@ -325,9 +345,10 @@ func buildNarrow(_ clause.Clause, builder clause.Builder) {
 	if b.where {
 		separator = "AND "
 	}
-	for _, predicate := range append([]clause.Expression{b.scope.Predicate(b.table.alias)}, b.extra...) {
-		_, _ = builder.WriteString(separator)
+	_, _ = builder.WriteString(separator)
+	b.scope.BuildPredicate(builder, b.table.alias)
+	for _, predicate := range b.extra {
+		_, _ = builder.WriteString(" AND ")
 		predicate.Build(builder)
-		separator = " AND "
 	}
 }

@@ -147,6 +147,9 @@ func (in *Installation) problem(ctx context.Context, kind error, op, detail stri
 
 // complete adds what this package knows to its own errors, and leaves all others alone.
 func (in *Installation) complete(err error, op string, t Tenant) error {
+	if err == nil {
+		return nil
+	}
 	var e *Error
 	if !errors.As(err, &e) || e.Op != "" {
 		return err

@@ -9,20 +9,35 @@ import (
 // Predicate is the condition that the tenant column of table holds the tenant.
 // table may be a table's name, an alias, or clause.CurrentTable.
 func (s Scope) Predicate(table string) clause.Expression {
+	return s.equation(table)
+}
+
+// BuildPredicate writes [Scope.Predicate].
+func (s Scope) BuildPredicate(builder clause.Builder, table string) { s.equation(table).Build(builder) }
+
+func (s Scope) equation(table string) clause.Eq {
 	return clause.Eq{Column: clause.Column{Table: table, Name: s.Column}, Value: s.Value}
 }
 
 // Grouped returns conditions as one that can be AND-ed to another: in parentheses,
 // unless they are plain comparisons.
 func Grouped(where clause.Where) clause.Expression {
+	if !Plain(where) {
+		return group{where}
+	}
+	return where
+}
+
+// Plain reports whether conditions are plain comparisons.
+func Plain(where clause.Where) bool {
 	for _, expr := range where.Exprs {
 		switch expr.(type) {
 		case clause.Eq, clause.Neq, clause.Gt, clause.Gte, clause.Lt, clause.Lte, clause.Like, clause.IN:
 		default:
-			return group{where}
+			return false
 		}
 	}
-	return where
+	return true
 }
 
 type group struct{ clause.Where }

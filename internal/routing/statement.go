@@ -20,9 +20,9 @@ type Statement struct {
 	Note any
 }
 
-// Statement returns the pool of stmt outside a transaction.
-func (p *Pool) Statement(stmt *gorm.Statement, target *Target, raw bool, note any) *PoolStatement {
-	return &PoolStatement{Statement{pool: p, target: target, stmt: stmt, raw: raw, Note: note}}
+// Statement makes s, which was not used before, the pool of stmt outside a transaction.
+func (p *Pool) Statement(s *PoolStatement, stmt *gorm.Statement, target *Target, raw bool, note any) {
+	s.Statement = Statement{pool: p, target: target, stmt: stmt, raw: raw, Note: note}
 }
 
 // Statement returns the pool of stmt inside the transaction. It fails when the
