@@ -8,11 +8,15 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/gormtenancy/tenancy/internal/ddl"
+	"github.com/gormtenancy/tenancy/internal/routing"
 )
 
-// Migrate brings the tables of values to the models on tx, under the names of b. tx
-// is a transaction, or a connection that nobody else uses: see the strategies.
+// Migrate brings the tables of values to the models on tx, under the names and settings
+// of b. tx is a transaction, or a connection that nobody else uses: see the strategies.
 func (in *Installation) Migrate(ctx context.Context, tx gorm.ConnPool, b Binding, values []any) error {
+	if err := routing.Settle(ctx, tx, b.Settings); err != nil {
+		return err
+	}
 	p, err := in.newPhysical(ctx, tx, b, in.db)
 	if err != nil {
 		return err
@@ -63,8 +67,15 @@ func (in *Installation) migrateShared(ctx context.Context, values []any, like *g
 // Pending lists the statements that Migrate would send: none, when the database is
 // what the models say.
 func (in *Installation) Pending(ctx context.Context, pool gorm.ConnPool, b Binding, values []any) ([]string, error) {
+	if err := routing.Settle(ctx, pool, b.Settings); err != nil {
+		return nil, err
+	}
 	record := &ddl.Recorder{ConnPool: pool}
-	if err := in.Migrate(ctx, record, b, values); err != nil {
+	p, err := in.newPhysical(ctx, record, b, in.db)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.autoMigrate(values); err != nil {
 		return nil, err
 	}
 	return slices.Compact(record.Statements), nil

@@ -102,6 +102,9 @@ func (m *tenantMigrator) autoMigrateUnlisted(ctx context.Context, values []any) 
 	}
 	defer release()
 	return ddl.Exclusive(ctx, pool, m.in.Dialect(), m.in.provider.Group(m.route.scope.tenant), func(tx gorm.ConnPool) error {
+		if err := routing.Settle(ctx, tx, m.route.binding.Settings); err != nil {
+			return err
+		}
 		p, err := m.in.newPhysical(ctx, tx, m.route.binding, m.db)
 		if err != nil {
 			return err

@@ -44,6 +44,7 @@ func (in *Installation) newPhysical(ctx context.Context, pool gorm.ConnPool, b B
 		return nil, err
 	}
 	db.Dialector = in.dialect
+	db.PrepareStmt = in.db.PrepareStmt // what pool does, and drivers ask about
 	db.Statement.Context = ctx
 	if like.Statement != nil {
 		like.Statement.Settings.Range(func(key, value any) bool {

@@ -7,6 +7,7 @@ import (
 
 	"gorm.io/gorm"
 
+	"github.com/gormtenancy/tenancy/internal/names"
 	"github.com/gormtenancy/tenancy/internal/routing"
 	"github.com/gormtenancy/tenancy/internal/sqltext"
 	"github.com/gormtenancy/tenancy/scopes"
@@ -136,6 +137,9 @@ func (r *route) inspect(query string, built bool, args []any) (string, error) {
 	if r.binding.Filter == FilterOnly {
 		return query, r.inspectNarrowed(query, built, args)
 	}
+	if r.binding.Names.Schema != "" {
+		return query, r.inspectSchemas(query, built)
+	}
 	if r.binding.Names.Prefix == "" {
 		return query, nil
 	}
@@ -144,6 +148,50 @@ func (r *route) inspect(query string, built bool, args []any) (string, error) {
 		return "", r.refusal(err, "name the physical table (tenancy.Table), list its model in Config.Models or Config.Shared, or use WithRawSQL")
 	}
 	return text, nil
+}
+
+// inspectSchemas refuses a text that names another tenant's schema: by hand, or by a
+// subquery that was built with another tenant's context. What names no schema goes
+// where search_path leads.
+func (r *route) inspectSchemas(query string, built bool) error {
+	named := namesContainer(query, r.binding.Names.Schema)
+	if !named && (!built || strings.Count(query, "SELECT ") < 2) {
+		return nil
+	}
+	foreign := false
+	rewriter := sqltext.Rewriter{Quote: r.in.quote, Resolve: func(name string) (string, sqltext.Resolution) {
+		schema, _, qualified := strings.Cut(name, ".")
+		if !qualified || schema == r.binding.Names.Schema || schema == r.binding.Names.Shared || names.Reserved(schema) {
+			return name, sqltext.Keep
+		}
+		foreign = true
+		return "", sqltext.Unknown
+	}}
+	if _, err := rewriter.Rewrite(query); foreign || err != nil && named {
+		return r.refusal(err, "the text names a schema that is not the tenant's; leave schemas out, search_path finds the tenant's, or use WithRawSQL")
+	}
+	return nil
+}
+
+// namesContainer reports whether a text qualifies anything by a name of the form that
+// tenants' schemas have, other than own.
+func namesContainer(query, own string) bool {
+	for rest := query; ; {
+		at := strings.Index(rest, names.SchemaPrefix)
+		if at < 0 {
+			return false
+		}
+		rest = rest[at:]
+		end := 0
+		for end < len(rest) && (rest[end] == '_' || 'a' <= rest[end] && rest[end] <= 'z' || '0' <= rest[end] && rest[end] <= '9') {
+			end++
+		}
+		name := rest[:end]
+		rest = rest[end:]
+		if after := strings.TrimLeft(rest, "\" \t\n"); name != own && strings.HasPrefix(after, ".") {
+			return true
+		}
+	}
 }
 
 // inspectNarrowed makes sure that a text is narrowed in each place where it reads an owned table.

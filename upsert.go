@@ -82,24 +82,48 @@ func (b *bound) stolen(rows int64) error {
 // tenant's. GORM is about to link to it.
 func (b *bound) checkIgnored(db *gorm.DB) error {
 	s := db.Statement.Schema
-	if s == nil || b.route.binding.Filter != FilterOnly {
+	if s == nil {
 		return nil
 	}
 	_, keys := schema.GetIdentityFieldValuesMap(db.Statement.Context, db.Statement.ReflectValue, s.PrimaryFields)
 	if len(keys) == 0 {
 		return nil
 	}
-	column, values := schema.ToQueryValues(clause.CurrentTable, s.PrimaryFieldDBNames, keys)
-	var foreign int64
-	err := db.Session(&gorm.Session{NewDB: true, Context: lift(db.Statement.Context), SkipHooks: true}).
-		Model(reflect.New(s.ModelType).Interface()).Unscoped().
-		Where(clause.IN{Column: column, Values: values}).
-		Where(clause.Neq{Column: clause.Column{Table: clause.CurrentTable, Name: b.scope.Column}, Value: b.scope.Value}).
-		Count(&foreign).Error
+	foreign, err := b.foreign(db, s, keys)
 	if err == nil && foreign > 0 {
 		err = b.stolen(foreign)
 	}
 	return err
+}
+
+// foreign counts the rows of other tenants that have one of the keys. Where the database
+// shows no such rows, a row that is not there after it was to be inserted must be one;
+// but only a save of associations is about nothing but the key.
+func (b *bound) foreign(db *gorm.DB, s *schema.Schema, keys [][]any) (int64, error) {
+	ctx := db.Statement.Context
+	switch {
+	case b.route.binding.Filter == FilterOnly:
+		ctx = lift(ctx)
+	case b.route.binding.Filter != FilterRequired || !b.savesAssociation(db):
+		return 0, nil
+	}
+	column, values := schema.ToQueryValues(clause.CurrentTable, s.PrimaryFieldDBNames, keys)
+	query := db.Session(&gorm.Session{NewDB: true, Context: ctx, SkipHooks: true}).
+		Model(reflect.New(s.ModelType).Interface()).Unscoped().
+		Where(clause.IN{Column: column, Values: values})
+	var count int64
+	if b.route.binding.Filter == FilterRequired {
+		err := query.Count(&count).Error
+		return int64(len(keys)) - count, err
+	}
+	err := query.Where(clause.Neq{Column: clause.Column{Table: clause.CurrentTable, Name: b.scope.Column}, Value: b.scope.Value}).
+		Count(&count).Error
+	return count, err
+}
+
+// savesAssociation recognises the session in which GORM saves associations.
+func (b *bound) savesAssociation(db *gorm.DB) bool {
+	return db.DisableNestedTransaction && !b.in.db.DisableNestedTransaction
 }
 
 func rowCount(rv reflect.Value) int {

@@ -17,8 +17,12 @@ func (s Scope) Guard(conflict clause.OnConflict, target string) clause.OnConflic
 		return s.named(a.Column.Name, "")
 	})
 	if len(conflict.DoUpdates) == 0 && !conflict.UpdateAll {
-		conflict.DoNothing = true
-		return conflict
+		if len(conflict.Columns) == 0 {
+			conflict.DoNothing = true
+			return conflict
+		}
+		key := conflict.Columns[0] // equal on both sides: nothing changes, but rows are counted
+		conflict.DoUpdates = clause.Set{{Column: key, Value: clause.Column{Table: "excluded", Name: key.Name}}}
 	}
 	exprs := []clause.Expression{clause.Eq{
 		Column: clause.Column{Table: target, Name: s.Column},

@@ -5,7 +5,6 @@ import (
 	"database/sql/driver"
 	"fmt"
 	"reflect"
-	"strings"
 
 	"gorm.io/gorm/schema"
 )
@@ -20,10 +19,14 @@ func convert(field *schema.Field, id string) (any, error) {
 		return nil, fmt.Errorf("column %q (%s) cannot hold the ID %q: %w", field.DBName, field.FieldType, id, err)
 	}
 	value, _ := field.ValueOf(context.Background(), row)
-	if plainText(value) == "" {
+	switch plain := plainText(value); plain {
+	case id:
+		return value, nil
+	case "":
 		return nil, fmt.Errorf("column %q (%s) cannot hold the ID %q", field.DBName, field.FieldType, id)
+	default: // another ID would be equal to this one, there
+		return nil, fmt.Errorf("column %q (%s) cannot hold the ID %q as it is; write it as %q", field.DBName, field.FieldType, id, plain)
 	}
-	return value, nil
 }
 
 // verdict is what a value says of a tenant.
@@ -84,14 +87,8 @@ func plainText(value any) string {
 	return fmt.Sprint(value)
 }
 
-// Is reports whether value, as it is bound to a statement, is the tenant id. Texts must be
-// equal; other types may write an ID in their own way, a UUID in lower case for instance.
-func Is(value any, id string) bool {
-	if text, ok := value.(string); ok {
-		return text == id
-	}
-	return strings.EqualFold(plainText(value), id)
-}
+// Is reports whether value, as it is bound to a statement, is the tenant id.
+func Is(value any, id string) bool { return plainText(value) == id }
 
 func mismatch(column string, value any) error {
 	return fmt.Errorf("%w: the value %q in column %q", ErrTenantMismatch, plainText(value), column)

@@ -82,21 +82,8 @@ func (s *schemas) Provision(ctx context.Context, t tenancy.Tenant) error {
 		if _, err := tx.ExecContext(ctx, "CREATE SCHEMA IF NOT EXISTS "+quoteIdent(b.Names.Schema)); err != nil {
 			return err
 		}
-		if err := enter(ctx, tx, b); err != nil {
-			return err
-		}
 		return s.in.Migrate(ctx, tx, b, s.in.Models())
 	})
-}
-
-// enter applies a binding's settings to a transaction.
-func enter(ctx context.Context, tx gorm.ConnPool, b tenancy.Binding) error {
-	for _, setting := range b.Settings {
-		if _, err := tx.ExecContext(ctx, "SELECT set_config($1, $2, true)", setting.Name, setting.Value); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func (s *schemas) exclusively(ctx context.Context, b tenancy.Binding, fn func(tx gorm.ConnPool) error) error {
@@ -157,15 +144,9 @@ func (s *schemas) Verify(ctx context.Context, t tenancy.Tenant) error {
 	if err != nil {
 		return err
 	}
-	if err := enter(ctx, tx, b); err != nil {
-		return err
-	}
-	current, err := scalar[*string](ctx, tx, "SELECT current_schema()::text")
-	if err != nil {
-		return err
-	}
-	if current == nil || *current != b.Names.Schema {
-		return missing(t, nil)
+	there, err := scalar[bool](ctx, tx, "SELECT EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = $1)", b.Names.Schema)
+	if err != nil || !there {
+		return missing(t, err)
 	}
 	drift, err := pending(ctx, s.in, tx, b)
 	if err != nil {

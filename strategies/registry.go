@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -120,17 +121,22 @@ func drifted(t tenancy.Tenant, differences []string) error {
 // provisioned where none of them is there.
 func absentOrDrifted(in *tenancy.Installation, t tenancy.Tenant, differences []string) error {
 	ordered, err := in.Ordered()
-	if err != nil {
+	if err != nil || len(differences) == 0 {
 		return err
 	}
-	absent := 0
-	for _, difference := range differences {
-		if strings.Contains(difference, "CREATE TABLE ") {
-			absent++
+	for _, owned := range ordered {
+		if !slices.ContainsFunc(differences, func(d string) bool {
+			return strings.Contains(d, "CREATE TABLE") && strings.Contains(d, quoteLike(in, owned.Table))
+		}) {
+			return drifted(t, differences)
 		}
 	}
-	if absent > 0 && absent == len(ordered) {
-		return missing(t, nil)
-	}
-	return drifted(t, differences)
+	return missing(t, nil)
+}
+
+// quoteLike quotes a name as the dialect does.
+func quoteLike(in *tenancy.Installation, name string) string {
+	var quoted strings.Builder
+	in.Dialector().QuoteTo(&quoted, name)
+	return quoted.String()
 }

@@ -276,7 +276,11 @@ func TestHostileIDs(t *testing.T) {
 			s.holds(t, id, 1)
 			must(t, s.migrate.Verify(t.Context(), tenancy.Tenant{ID: id}))
 			must(t, s.as(id).Where("id = 1").Delete(&folio{}).Error)
-			for _, next := range ids[i+1:] {
+			others := ids[i+1:]
+			if i > 2 { // all of them after the first few, then the next
+				others = others[:min(1, len(others))]
+			}
+			for _, next := range others {
 				var n int64
 				must(t, s.as(next).Model(&folio{}).Count(&n).Error)
 				if n != 1 {

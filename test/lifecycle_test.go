@@ -170,7 +170,11 @@ func TestDestroy(t *testing.T) {
 		}
 		for i, id := range alike {
 			s.destroy(t, id)
-			for _, other := range alike[i+1:] {
+			others := alike[i+1:]
+			if i > 2 { // all of them after the first few, then the next
+				others = others[:min(1, len(others))]
+			}
+			for _, other := range others {
 				s.holds(t, other, 2)
 				must(t, s.migrate.Verify(ctx, tenancy.Tenant{ID: other}))
 			}

@@ -52,9 +52,9 @@ func TestStress(t *testing.T) {
 		prepare bool
 	}{
 		{"database", kind{"database", func(dir string) tenancy.Strategy { few.Dir = dir; return few }}, 200, 1, false},
-		{"database prepared", kind{"database", func(dir string) tenancy.Strategy { few.Dir = dir; return few }}, 20, 0.4, true},
-		{"schema", bySchema, 8, 0.5, false},
-		{"shared", byShared, 8, 0.5, true},
+		{"database prepared", kind{"database", func(dir string) tenancy.Strategy { few.Dir = dir; return few }}, 20, 0.3, true},
+		{"schema", bySchema, 8, 0.4, false},
+		{"shared", byShared, 8, 0.4, true},
 	} {
 		t.Run(run.name, func(t *testing.T) {
 			root := t.TempDir()

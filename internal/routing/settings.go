@@ -13,9 +13,9 @@ import (
 // Setting is a PostgreSQL setting for the length of a transaction.
 type Setting struct{ Name, Value string }
 
-// settle applies settings to a transaction, for as long as it lasts: set_config with
+// Settle applies settings to a transaction, for as long as it lasts: set_config with
 // true for is_local (https://www.postgresql.org/docs/current/functions-admin.html).
-func settle(ctx context.Context, tx gorm.ConnPool, settings []Setting) error {
+func Settle(ctx context.Context, tx gorm.ConnPool, settings []Setting) error {
 	if len(settings) == 0 {
 		return nil
 	}
@@ -36,7 +36,7 @@ func beginSettled(ctx context.Context, pool gorm.ConnPool, target *Target, opts 
 	if err != nil {
 		return nil, err
 	}
-	if err := settle(ctx, tx, target.Settings); err != nil {
+	if err := Settle(ctx, tx, target.Settings); err != nil {
 		_ = tx.Rollback()
 		return nil, err
 	}
@@ -46,7 +46,7 @@ func beginSettled(ctx context.Context, pool gorm.ConnPool, target *Target, opts 
 // execSettled runs one statement in a transaction of its own, or in the one that pool is.
 func execSettled(ctx context.Context, pool gorm.ConnPool, target *Target, query string, args []any) (sql.Result, error) {
 	if isTransaction(pool) {
-		if err := settle(ctx, pool, target.Settings); err != nil {
+		if err := Settle(ctx, pool, target.Settings); err != nil {
 			return nil, err
 		}
 		return pool.ExecContext(ctx, query, args...)
@@ -76,7 +76,7 @@ func querySettled(ctx context.Context, pool gorm.ConnPool, target *Target, query
 
 func queryOnce(ctx context.Context, pool gorm.ConnPool, target *Target, query string, args []any) (*sql.Rows, func(error) error, error) {
 	if isTransaction(pool) {
-		if err := settle(ctx, pool, target.Settings); err != nil {
+		if err := Settle(ctx, pool, target.Settings); err != nil {
 			return nil, nil, err
 		}
 		rows, err := pool.QueryContext(ctx, query, args...)

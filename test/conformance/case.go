@@ -157,8 +157,8 @@ func (s *Side) names(kind string, ids ...uint) []string {
 	return pick(ids, func(id uint) string { return s.Text(kind, id) })
 }
 
-// all lists the IDs of all the tenant's users.
-func (s *Side) all() []uint {
+// All lists the IDs of all the tenant's users.
+func (s *Side) All() []uint {
 	var ids []uint
 	for i := 1; i <= s.Users; i++ {
 		ids = append(ids, uint(i))

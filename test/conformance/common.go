@@ -93,7 +93,7 @@ func systemChecks() []check {
 				c.NoError(err)
 				c.Equal(len(users), c.me.Users+c.other.Users)
 				c.OK(system.Raw("SELECT * FROM users WHERE tenant_id = ?", c.me.ID).Scan(&users))
-				c.Users(users, c.me.all()...)
+				c.Users(users, c.me.All()...)
 			} else if err == nil && len(users) > 0 {
 				c.failf("the tenants' users are in the base database: %v", users)
 			}
@@ -103,7 +103,7 @@ func systemChecks() []check {
 			var users []User
 			back := system.WithContext(tenancy.WithTenant(system.Statement.Context, c.me.Tenant))
 			c.OK(back.Find(&users))
-			c.Users(users, c.me.all()...)
+			c.Users(users, c.me.All()...)
 		}},
 	}
 }

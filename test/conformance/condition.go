@@ -14,7 +14,7 @@ func conditionChecks() []check {
 		return check{"condition " + name, func(c *Case) {
 			want := ids
 			if want == nil {
-				want = c.me.all()
+				want = c.me.All()
 			}
 			var found, joined []User
 			var n int64
@@ -63,14 +63,14 @@ func conditionChecks() []check {
 				c.Refused(err, tenancy.ErrRawSQL)
 				return
 			}
-			c.Users(users, c.me.all()...)
+			c.Users(users, c.me.All()...)
 		}},
 		{"inline conditions", func(c *Case) {
 			var first User
 			var all []User
 			c.OK(c.me.First(&first, "id = ? OR 1 = 1", 1))
 			c.OK(c.me.Find(&all, "1 = 1 OR 1 = 1"))
-			c.Users(append(all, first), append(c.me.all(), 1)...)
+			c.Users(append(all, first), append(c.me.All(), 1)...)
 		}},
 		{"conditions that name the tenant", func(c *Case) {
 			for _, own := range []*gorm.DB{
@@ -79,7 +79,7 @@ func conditionChecks() []check {
 			} {
 				var all []User
 				c.OK(own.Find(&all))
-				c.Users(all, c.me.all()...)
+				c.Users(all, c.me.All()...)
 			}
 		}},
 		{"conditions that name the other tenant", func(c *Case) {
@@ -95,7 +95,7 @@ func conditionChecks() []check {
 			}
 			var all []User
 			c.OK(c.me.Where("tenant_id IN ? OR tenant_id <> ''", []string{c.me.ID, c.other.ID}).Find(&all))
-			c.Users(all, c.me.all()...)
+			c.Users(all, c.me.All()...)
 		}},
 	}
 }
@@ -106,10 +106,10 @@ func columnChecks() []check {
 		{"Select, Omit", func(c *Case) {
 			var some, rest []User
 			c.OK(c.me.Select("name", "age").Order("id").Find(&some))
-			c.Users(some, c.me.all()...)
+			c.Users(some, c.me.All()...)
 			c.Equal(some[0].Email, "")
 			c.OK(c.me.Omit("email", "tenant_id").Find(&rest))
-			c.Users(rest, c.me.all()...)
+			c.Users(rest, c.me.All()...)
 			c.Equal(rest[0].TenantID, "")
 			var expression []string
 			c.OK(c.me.Model(&User{}).Select("UPPER(users.name)").Find(&expression))
@@ -146,7 +146,7 @@ func columnChecks() []check {
 			c.OK(c.me.Table("users AS u").Where("u.id = ?", 1).Or("u.id = ?", 2).Find(&users))
 			c.Users(users, 1, 2)
 			c.OK(c.me.Table("users u").Order("u.id").Find(&users))
-			c.Users(users, c.me.all()...)
+			c.Users(users, c.me.All()...)
 		}},
 	}
 }

@@ -79,7 +79,7 @@ func createChecks() []check {
 		{"Create with relations left out", func(c *Case) {
 			u := c.me.user(20)
 			c.OK(c.me.Omit(allAssociations).Create(&u))
-			c.Stored("profiles", "id", toAny(c.me.all())...)
+			c.Stored("profiles", "id", toAny(c.me.All())...)
 		}},
 		{"Create nothing", func(c *Case) {
 			c.Refused(c.me.Create(&[]Tag{}).Error, gorm.ErrEmptySlice)

@@ -24,7 +24,7 @@ func joinChecks() []check {
 		{"Joins of has one", func(c *Case) {
 			var users []User
 			c.OK(c.me.Joins("Profile").Find(&users))
-			c.Users(users, c.me.all()...)
+			c.Users(users, c.me.All()...)
 			for _, u := range users {
 				c.Equal(u.Profile.Bio, c.me.Text("bio", u.ID))
 			}
@@ -33,9 +33,9 @@ func joinChecks() []check {
 			c.OK(c.me.Where("id = ?", 1).Delete(&Profile{}))
 			var users, inner []User
 			c.OK(c.me.Joins("Profile").Find(&users))
-			c.Users(users, c.me.all()...)
+			c.Users(users, c.me.All()...)
 			c.OK(c.me.InnerJoins("Profile").Find(&inner))
-			c.Users(inner, c.me.all()[1:]...)
+			c.Users(inner, c.me.All()[1:]...)
 		}},
 		{"Joins nested and twice", func(c *Case) {
 			var orders []Order
@@ -45,7 +45,7 @@ func joinChecks() []check {
 			c.Equal(orders[2].User.Profile.Bio, c.me.Text("bio", 2))
 			var users []User
 			c.OK(c.me.Joins("Manager").Joins("Profile").Where("Manager.id = ?", 1).Order("users.id").Find(&users))
-			c.Users(users, c.me.all()[1:]...)
+			c.Users(users, c.me.All()[1:]...)
 		}},
 		{"Joins with conditions", func(c *Case) {
 			var orders []Order
@@ -148,7 +148,7 @@ func joinChecks() []check {
 				return
 			}
 			c.NoError(err)
-			c.Users(users, c.me.all()...)
+			c.Users(users, c.me.All()...)
 			c.Equal(users[0].Plan.Name, "free")
 		}},
 	}
@@ -182,10 +182,10 @@ func preloadChecks() []check {
 			var users []User
 			c.OK(c.me.Preload("Manager").Preload("Reports").Preload("Profile").Preload("Orders").Preload("Tags").
 				Preload("Notes").Preload("Plan").Order("id").Find(&users))
-			c.Users(users, c.me.all()...)
+			c.Users(users, c.me.All()...)
 			first := users[0]
 			c.Orders(first.Orders, 1, 2)
-			c.Users(first.Reports, c.me.all()[1:]...)
+			c.Users(first.Reports, c.me.All()[1:]...)
 			c.Names(pick(first.Tags, func(t Tag) string { return t.Name }), c.me.names("tag", 1, 2)...)
 			c.Names(pick(first.Notes, func(n Comment) string { return n.Text }), c.me.Text("comment", 1))
 			c.Equal([]string{first.Profile.Bio, first.Plan.Name, users[1].Manager.Name}, []string{c.me.Text("bio", 1), "free", c.me.Text("user", 1)})
@@ -209,7 +209,7 @@ func preloadChecks() []check {
 		{"Preload of all", func(c *Case) {
 			var users []User
 			c.OK(c.me.Preload(allAssociations).Preload("Orders." + allAssociations).Find(&users))
-			c.Users(users, c.me.all()...)
+			c.Users(users, c.me.All()...)
 			c.Equal([]int{len(users[0].Orders), len(users[0].Notes), len(users[0].Orders[0].Notes)}, []int{2, 1, 1})
 		}},
 		{"Preload by keys without the tenant", func(c *Case) {

@@ -29,7 +29,7 @@ func rawChecks() []check {
 			for _, err := range []error{err, countErr, rowErr, rowsErr} {
 				c.NoError(err)
 			}
-			c.Users(users, c.me.all()...)
+			c.Users(users, c.me.All()...)
 			c.Equal([]any{n, name}, []any{int64(c.me.Users), c.me.Text("user", 2)})
 			var names []string
 			for rows.Next() {
@@ -88,7 +88,7 @@ func rawChecks() []check {
 				c.NoError(err)
 				read, err := readRows(rows)
 				c.NoError(err)
-				c.Names(lines(read), bracketed(c.me.names("user", c.me.all()...))...)
+				c.Names(lines(read), bracketed(c.me.names("user", c.me.All()...))...)
 			} else {
 				c.Refused(err, tenancy.ErrRawSQL)
 			}
@@ -124,7 +124,7 @@ func rawChecks() []check {
 			// Built statements are kept within the tenant all the same.
 			var users []User
 			c.OK(free.Where("1 = 0").Or("1 = 1").Find(&users))
-			c.Users(users, c.me.all()...)
+			c.Users(users, c.me.All()...)
 		}},
 		{"raw texts that break out", func(c *Case) {
 			for _, text := range []string{"1 = 1) OR (1 = 1", "1 = 1) --", "1 = 1 /*", "1 = 1 --", "id = 1; DELETE FROM tags; --", "1 = 1) UNION SELECT * FROM users --"} {
@@ -176,7 +176,7 @@ func cancelChecks() []check {
 			c.NoError(rows.Close())
 			var users []User
 			c.OK(c.me.Find(&users))
-			c.Users(users, c.me.all()...)
+			c.Users(users, c.me.All()...)
 		}},
 		{"a context that is cancelled in a transaction", func(c *Case) {
 			ctx, cancel := context.WithCancel(c.me.Ctx)

@@ -22,7 +22,7 @@ func readChecks() []check {
 		{"Find", func(c *Case) {
 			var all, some, by []User
 			c.Affected(c.me.Find(&all), int64(c.me.Users))
-			c.Users(all, c.me.all()...)
+			c.Users(all, c.me.All()...)
 			c.OK(c.me.Find(&some, []uint{1, 3, 99}))
 			c.Users(some, 1, 3)
 			c.OK(c.me.Find(&by, User{Email: c.me.Text("mail", 2)}))
@@ -47,10 +47,10 @@ func readChecks() []check {
 				var again []User
 				all = append(all, batch...)
 				c.OK(tx.Session(&gorm.Session{NewDB: true}).Find(&again))
-				c.Users(again, c.me.all()...)
+				c.Users(again, c.me.All()...)
 				return nil
 			}))
-			c.Users(all, c.me.all()...)
+			c.Users(all, c.me.All()...)
 			c.Refused(c.me.FindInBatches(&batch, 2, func(*gorm.DB, int) error { return errMine }).Error, errMine)
 		}},
 		{"FirstOrInit", func(c *Case) {
@@ -80,7 +80,7 @@ func readChecks() []check {
 			var names []string
 			var ages []int
 			c.OK(c.me.Model(&User{}).Order("id").Pluck("name", &names))
-			c.Names(names, c.me.names("user", c.me.all()...)...)
+			c.Names(names, c.me.names("user", c.me.All()...)...)
 			c.OK(c.me.Table("users").Where("id <= ?", 2).Order("id").Pluck("age", &ages))
 			c.Equal(ages, []int{c.me.age(1), c.me.age(2)})
 		}},

@@ -15,7 +15,7 @@ func sessionChecks() []check {
 		c.Helper()
 		var users []User
 		c.OK(db.Where("id > ?", 0).Find(&users))
-		c.Users(users, c.me.all()...)
+		c.Users(users, c.me.All()...)
 	}
 	return []check{
 		{"sessions", func(c *Case) {
@@ -105,7 +105,7 @@ func genericChecks() []check {
 			base, ctx := c.World.DB, c.me.Ctx
 			all, err := gorm.G[User](base).Order("id").Find(ctx)
 			c.NoError(err)
-			c.Users(all, c.me.all()...)
+			c.Users(all, c.me.All()...)
 			one, err := gorm.G[User](base).Where("id = ?", 1).Or("id = ?", 1).First(ctx)
 			c.NoError(err)
 			c.Users([]User{one}, 1)
@@ -131,7 +131,7 @@ func genericChecks() []check {
 			c.Own(left)
 			var batches []User
 			c.NoError(gorm.G[User](base).FindInBatches(ctx, 2, func(data []User, _ int) error { batches = append(batches, data...); return nil }))
-			c.Users(batches, c.me.all()...)
+			c.Users(batches, c.me.All()...)
 		}},
 		{"generics write", func(c *Case) {
 			base, ctx := c.World.DB, c.me.Ctx

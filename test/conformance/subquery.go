@@ -16,7 +16,7 @@ func subqueryChecks() []check {
 			c.OK(c.me.Where("id IN (?)", buyers(c.me.DB)).Find(&in))
 			c.Users(in, 1, 2)
 			c.OK(c.me.Where("id NOT IN (?)", buyers(c.me.DB)).Find(&not))
-			c.Users(not, c.me.all()[2:]...)
+			c.Users(not, c.me.All()[2:]...)
 			c.OK(c.me.Where("id IN (?)", buyers(c.me.DB).Where("user_id IN (?)", c.me.Model(&Profile{}).Select("user_id").Where("id = ?", 2))).Find(&deep))
 			c.Users(deep, 2)
 			c.OK(c.me.Where("EXISTS (?)", c.me.Table("orders").Select("1").Where("orders.user_id = users.id")).Find(&exists))
@@ -42,7 +42,7 @@ func subqueryChecks() []check {
 			c.Equal(n, int64(3*c.me.Users))
 			var names []string
 			c.OK(c.me.Table("(?) as u", c.me.Table("users").Select("name")).Pluck("name", &names))
-			c.Names(names, c.me.names("user", c.me.all()...)...)
+			c.Names(names, c.me.names("user", c.me.All()...)...)
 		}},
 		{"subquery in SELECT", func(c *Case) {
 			var got []struct {

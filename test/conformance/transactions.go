@@ -30,7 +30,7 @@ func transactionChecks() []check {
 			c.NoError(c.me.Transaction(func(tx *gorm.DB) error {
 				var users []User
 				c.OK(tx.Preload("Orders").Find(&users))
-				c.Users(users, c.me.all()...)
+				c.Users(users, c.me.All()...)
 				return tx.Create(tag(c, 10)).Error
 			}))
 			c.Refused(c.me.Transaction(func(tx *gorm.DB) error {
@@ -102,7 +102,7 @@ func transactionChecks() []check {
 				defer cancel()
 				var users []User
 				c.OK(tx.WithContext(ctx).Find(&users))
-				c.Users(users, c.me.all()...)
+				c.Users(users, c.me.All()...)
 				return nil
 			}))
 		}},
@@ -126,7 +126,7 @@ func transactionChecks() []check {
 			if c.me.Create(&u).Error == nil {
 				c.failf("a comment of the other tenant's went in")
 			}
-			c.Stored("users", "id", toAny(c.me.all())...)
+			c.Stored("users", "id", toAny(c.me.All())...)
 		}},
 	}
 }
@@ -135,10 +135,10 @@ func connectionChecks() []check {
 	steps := func(c *Case, tx *gorm.DB) error {
 		var before, after []User
 		c.OK(tx.Session(&gorm.Session{NewDB: true}).Find(&before))
-		c.Users(before, c.me.all()...)
+		c.Users(before, c.me.All()...)
 		c.OK(tx.Session(&gorm.Session{NewDB: true}).Create(&User{ID: 20, Name: c.me.Text("user", 20), Email: c.me.Text("mail", 20)}))
 		c.OK(tx.Session(&gorm.Session{NewDB: true}).Find(&after))
-		c.Users(after, append(c.me.all(), 20)...)
+		c.Users(after, append(c.me.All(), 20)...)
 		return nil
 	}
 	// shared does the same on one statement, which GORM takes the connection off
@@ -201,7 +201,7 @@ func connectionChecks() []check {
 					c.Refused(err, tenancy.ErrTenantMismatch)
 				}
 				c.OK(tx.Session(&gorm.Session{NewDB: true}).Find(&mine))
-				c.Users(mine, c.me.all()...)
+				c.Users(mine, c.me.All()...)
 				for _, u := range theirs {
 					c.Equal(u.TenantID, c.other.ID)
 				}

@@ -19,7 +19,7 @@ func updateChecks() []check {
 	// instead lists all ages but with user 1's replaced.
 	instead := func(c *Case, age int) []any {
 		all := []any{age}
-		for _, id := range c.me.all()[1:] {
+		for _, id := range c.me.All()[1:] {
 			all = append(all, c.me.age(id))
 		}
 		return all
