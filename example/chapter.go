@@ -18,6 +18,8 @@ type chapter struct {
 	title      string
 	promise    string
 	strategy   tenancy.Strategy
+	base       gorm.Dialector
+	own        bool // each tenant has tables of its own
 	rawRefused bool
 
 	log *sqlLog
@@ -29,10 +31,10 @@ var pair = []tenancy.Tenant{{ID: "acme"}, {ID: "globex"}}
 const fleetSize = 20
 
 // tell tells the chapter, and fails at the first thing that is not as it should be.
-func (c *chapter) tell(ctx context.Context, dir string) (err error) {
+func (c *chapter) tell(ctx context.Context) (err error) {
 	fmt.Printf("\n%s\n%s\n%s\n", c.title, strings.Repeat("=", len(c.title)), c.promise)
 	c.log = newSQLLog()
-	if c.db, err = open(dir, c.strategy, c.log); err != nil {
+	if c.db, err = c.open(); err != nil {
 		return err
 	}
 	defer func() {
@@ -125,7 +127,7 @@ func (c *chapter) theft(ctx context.Context) error {
 		return err
 	}
 	err := c.as(ctx, acme).Save(&Order{ID: theirs.ID, UserID: 1, Item: "stolen"}).Error
-	if c.rawRefused { // one table for all: the key exists
+	if !c.own { // one table for all: the key exists
 		if err := refused(err, tenancy.ErrTenantMismatch); err != nil {
 			return err
 		}
@@ -200,9 +202,9 @@ func (c *chapter) destroy(ctx context.Context) error {
 	}
 	var users int64
 	switch err := c.as(ctx, pair[0]).Model(&User{}).Count(&users).Error; {
-	case c.rawRefused && err != nil:
+	case !c.own && err != nil:
 		return err
-	case !c.rawRefused:
+	case c.own:
 		if err := refused(err, tenancy.ErrNotProvisioned); err != nil {
 			return err
 		}

@@ -1,16 +1,20 @@
-// Command example tells what the plugin does, on an embedded SQLite database in a
-// temporary directory: for each strategy two tenants with the same keys, what each
-// of them reads, and what is refused. It exits with 1 if anything is not as it
-// should be.
+// Command example tells what the plugin does: for each strategy two tenants with the
+// same keys, what each of them reads, and what is refused. It exits with 1 if anything is
+// not as it should be. Without arguments it runs on an embedded SQLite database in a
+// temporary directory; with -dsn it runs on a PostgreSQL server, in a database and with
+// a role of its own that it removes at the end.
 //
 //	go run ./example
+//	go run ./example -dsn postgres://postgres@127.0.0.1:5432/postgres
 package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
@@ -20,14 +24,27 @@ import (
 )
 
 func main() {
-	if err := run(context.Background()); err != nil {
+	dsn := flag.String("dsn", "", "a PostgreSQL server to run on, as postgres://…, by a role that may create roles and databases")
+	flag.Parse()
+	if err := run(context.Background(), *dsn); err != nil {
 		fmt.Fprintln(os.Stderr, "\nexample:", err)
 		os.Exit(1)
 	}
 	fmt.Println("\nEverything was as it should be.")
 }
 
-func run(ctx context.Context) (err error) {
+func run(ctx context.Context, dsn string) error {
+	switch {
+	case dsn == "":
+		return onSQLite(ctx)
+	case strings.HasPrefix(dsn, "postgres://") || strings.HasPrefix(dsn, "postgresql://"):
+		return onPostgres(ctx, dsn)
+	default:
+		return fmt.Errorf("-dsn %q is not the address of a PostgreSQL server; write it as postgres://user:password@host:port/database", dsn)
+	}
+}
+
+func onSQLite(ctx context.Context) (err error) {
 	dir, err := os.MkdirTemp("", "tenancy-example-")
 	if err != nil {
 		return err
@@ -37,25 +54,31 @@ func run(ctx context.Context) (err error) {
 			err = removeErr
 		}
 	}()
-	for _, c := range []chapter{
+	base := func(name string) gorm.Dialector {
+		return sqlite.Open(filepath.Join(dir, name+".db") + "?_foreign_keys=on&_journal_mode=WAL&_busy_timeout=5000")
+	}
+	return tellAll(ctx, []chapter{
 		{
 			title:    "Schema: tables of its own for each tenant",
 			promise:  "On SQLite a schema is a table prefix. Raw SQL is given the tenant's names.",
-			strategy: strategies.Schema{},
+			strategy: strategies.Schema{}, base: base("schema"), own: true,
 		},
 		{
 			title:    "Database: a file of its own for each tenant",
 			promise:  "Pools are opened on first use and kept in a bounded cache.",
-			strategy: strategies.Database{Open: sqlite.Open, Dir: filepath.Join(dir, "tenants")},
+			strategy: strategies.Database{Open: sqlite.Open, Dir: filepath.Join(dir, "tenants")}, base: base("database"), own: true,
 		},
 		{
-			title:      "Shared: one set of tables, a tenant column",
-			promise:    "The column is the only wall, so raw SQL is refused.",
-			strategy:   strategies.Shared{},
-			rawRefused: true,
+			title:    "Shared: one set of tables, a tenant column",
+			promise:  "The column is the only wall, so raw SQL is refused.",
+			strategy: strategies.Shared{}, base: base("shared"), rawRefused: true,
 		},
-	} {
-		if err := c.tell(ctx, dir); err != nil {
+	})
+}
+
+func tellAll(ctx context.Context, chapters []chapter) error {
+	for _, c := range chapters {
+		if err := c.tell(ctx); err != nil {
 			return fmt.Errorf("%s: %w", c.strategy.Name(), err)
 		}
 	}
@@ -63,14 +86,13 @@ func run(ctx context.Context) (err error) {
 }
 
 // open opens the base database of a chapter with the plugin on it.
-func open(dir string, strategy tenancy.Strategy, log *sqlLog) (*gorm.DB, error) {
-	dsn := filepath.Join(dir, strategy.Name()+".db") + "?_foreign_keys=on&_journal_mode=WAL&_busy_timeout=5000"
-	db, err := gorm.Open(sqlite.Open(dsn), &gorm.Config{Logger: log})
+func (c *chapter) open() (*gorm.DB, error) {
+	db, err := gorm.Open(c.base, &gorm.Config{Logger: c.log})
 	if err != nil {
 		return nil, err
 	}
 	return db, db.Use(tenancy.Plugin(tenancy.Config{
-		Strategy: strategy,
+		Strategy: c.strategy,
 		Models:   []any{&User{}, &Order{}},
 		Shared:   []any{&Plan{}},
 	}))

@@ -112,14 +112,16 @@ var postgresServer = sync.OnceValues(func() (string, error) {
 			const dsn = "postgres://postgres@127.0.0.1:5432/postgres?sslmode=disable"
 			return dsn, pingPostgres(dsn)
 		}},
-		attempt{"container", func() (string, error) {
-			return container("postgres", "15", "5432/tcp", []string{"POSTGRES_PASSWORD=tenancy"}, func(host string) (string, error) {
-				dsn := fmt.Sprintf("postgres://postgres:tenancy@%s/postgres?sslmode=disable", host)
-				return dsn, pingPostgres(dsn)
-			})
-		}},
+		attempt{"container", postgresContainer},
 	)
 })
+
+func postgresContainer() (string, error) {
+	return container("postgres", "15", "5432/tcp", []string{"POSTGRES_PASSWORD=tenancy"}, func(host string) (string, error) {
+		dsn := fmt.Sprintf("postgres://postgres:tenancy@%s/postgres?sslmode=disable", host)
+		return dsn, pingPostgres(dsn)
+	})
+}
 
 func pingPostgres(dsn string) error {
 	u, err := url.Parse(dsn)
