@@ -218,8 +218,10 @@ func (b *bound) mismatch(err error) error {
 		return err
 	}
 	what := strings.TrimPrefix(err.Error(), ErrTenantMismatch.Error()+": ")
-	return &Error{Kind: ErrTenantMismatch, Op: string(b.op), Tenant: b.route.scope.tenant.ID, Strategy: b.in.Strategy(),
-		Detail: what + "; leave the tenant column empty, and use the context of the tenant that is meant"}
+	return &Error{
+		Kind: ErrTenantMismatch, Op: string(b.op), Tenant: b.route.scope.tenant.ID, Strategy: b.in.Strategy(),
+		Detail: what + "; leave the tenant column empty, and use the context of the tenant that is meant",
+	}
 }
 
 // handle is what a statement was to run on: the pool, or a transaction.
@@ -263,7 +265,7 @@ func (in *Installation) handleOf(pool gorm.ConnPool) (handle, error) {
 
 // attach makes the statement run on the handle as target says.
 func (h handle) attach(stmt *gorm.Statement, b *bound, target *routing.Target, raw bool) error {
-	if b.original != stmt.DB.Config.ConnPool {
+	if b.original != stmt.Config.ConnPool {
 		b.keepOriginal(stmt)
 	}
 	if h.tx != nil {

@@ -81,7 +81,7 @@ func (a aliased) Build(builder clause.Builder) {
 // quote is builder.WriteQuoted for a name, which would be allocated for that.
 func quote(builder clause.Builder, name string) {
 	if stmt, ok := builder.(*gorm.Statement); ok {
-		stmt.DB.Dialector.QuoteTo(builder, name)
+		stmt.Dialector.QuoteTo(builder, name)
 		return
 	}
 	builder.WriteQuoted(name)

@@ -53,7 +53,7 @@ func Installed(db *gorm.DB) (*Installation, error) {
 // DB returns the handle that the plugin was installed on.
 func (in *Installation) DB() *gorm.DB { return in.db }
 
-// Dialect returns the name of the database's dialect: "sqlite", "postgres", "mysql", …
+// Dialect returns the name of the database's dialect: "sqlite" or "postgres" for instance.
 func (in *Installation) Dialect() string { return in.dialect.Name() }
 
 // Dialector returns the dialect as GORM opened it.

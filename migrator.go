@@ -182,6 +182,7 @@ func (m *tenantMigrator) GetTables() ([]string, error) {
 func (m *tenantMigrator) CreateTable(dst ...any) error {
 	return m.Migrator.CreateTable(m.values(dst)...)
 }
+
 func (m *tenantMigrator) DropTable(dst ...any) error { return m.Migrator.DropTable(m.values(dst)...) }
 func (m *tenantMigrator) HasTable(dst any) bool      { return m.Migrator.HasTable(m.value(dst)) }
 

@@ -191,13 +191,15 @@ func columnJoinTables(db *gorm.DB, s *schema.Schema, column string) error {
 const joinColumn = "TenancyTenant"
 
 func columnJoinTable(db *gorm.DB, s *schema.Schema, rel *schema.Relationship, tenant *schema.Field) error {
-	fields := []reflect.StructField{{
+	made := rel.JoinTable.ModelType
+	fields := make([]reflect.StructField, 1, made.NumField()+1)
+	fields[0] = reflect.StructField{
 		Name: joinColumn,
 		Type: tenant.IndirectFieldType,
 		Tag:  reflect.StructTag(`gorm:"column:` + tenant.DBName + `;index"`),
-	}}
-	for i := range rel.JoinTable.ModelType.NumField() {
-		fields = append(fields, rel.JoinTable.ModelType.Field(i))
+	}
+	for i := range made.NumField() {
+		fields = append(fields, made.Field(i))
 	}
 	value := reflect.New(reflect.StructOf(fields)).Interface()
 	stmt := &gorm.Statement{DB: db}

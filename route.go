@@ -119,14 +119,18 @@ func (in *Installation) beginTarget(ctx context.Context) (*routing.Target, error
 
 // mismatched makes the error for a transaction in the wrong hands.
 func (in *Installation) mismatched(owner, user string) error {
-	return &Error{Kind: ErrTenantMismatch, Op: "transaction", Strategy: in.Strategy(),
-		Detail: "the transaction belongs to " + owner + " and the context to " + user + "; begin the transaction with the context that its statements use"}
+	return &Error{
+		Kind: ErrTenantMismatch, Op: "transaction", Strategy: in.Strategy(),
+		Detail: "the transaction belongs to " + owner + " and the context to " + user + "; begin the transaction with the context that its statements use",
+	}
 }
 
 // elsewhere makes the error for a transaction in the wrong one of two databases.
 func (in *Installation) elsewhere(owner string) error {
-	return &Error{Kind: ErrElsewhere, Op: "transaction", Strategy: in.Strategy(),
-		Detail: "the transaction of " + owner + " is in another database than the statement's table; owned models are in the tenant's own, shared ones in the base"}
+	return &Error{
+		Kind: ErrElsewhere, Op: "transaction", Strategy: in.Strategy(),
+		Detail: "the transaction of " + owner + " is in another database than the statement's table; owned models are in the tenant's own, shared ones in the base",
+	}
 }
 
 // inspect takes the last look at a text for a tenant.
@@ -278,11 +282,15 @@ func (in *Installation) ownedTable(name string) (owned, known bool) {
 func (r *route) explain(err error) error {
 	switch {
 	case missingTable(err):
-		return &Error{Kind: ErrNotProvisioned, Op: "statement", Tenant: r.scope.tenant.ID, Strategy: r.in.Strategy(),
-			Detail: "a table is missing; run migrate.Provision for the tenant", Cause: err}
+		return &Error{
+			Kind: ErrNotProvisioned, Op: "statement", Tenant: r.scope.tenant.ID, Strategy: r.in.Strategy(),
+			Detail: "a table is missing; run migrate.Provision for the tenant", Cause: err,
+		}
 	case violatesPolicy(err):
-		return &Error{Kind: ErrTenantMismatch, Op: "statement", Tenant: r.scope.tenant.ID, Strategy: r.in.Strategy(),
-			Detail: "the row is another tenant's; nothing was changed", Cause: err}
+		return &Error{
+			Kind: ErrTenantMismatch, Op: "statement", Tenant: r.scope.tenant.ID, Strategy: r.in.Strategy(),
+			Detail: "the row is another tenant's; nothing was changed", Cause: err,
+		}
 	default:
 		return err
 	}

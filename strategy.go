@@ -109,10 +109,10 @@ const (
 	// FilterNone narrows nothing: the strategy's wall is enough. Rows are stamped
 	// all the same where there is a column.
 	FilterNone
-	// FilterRequired: the tenant column is a wall that the database guards. Every
+	// FilterRequired says that the tenant column is a wall that the database guards. Every
 	// owned table must have it; raw SQL is the database's to narrow.
 	FilterRequired
-	// FilterOnly: the tenant column is the only wall. Every owned table must have
+	// FilterOnly says that the tenant column is the only wall. Every owned table must have
 	// it, and raw SQL is refused.
 	FilterOnly
 )

@@ -74,8 +74,10 @@ func (in *Installation) upserted(db *gorm.DB) {
 }
 
 func (b *bound) stolen(rows int64) error {
-	return &Error{Kind: ErrTenantMismatch, Op: string(b.op), Tenant: b.route.scope.tenant.ID, Strategy: b.in.Strategy(),
-		Detail: fmt.Sprintf("%d of the rows to save have the key of a row of another tenant in %q; nothing was changed there", rows, b.table.name)}
+	return &Error{
+		Kind: ErrTenantMismatch, Op: string(b.op), Tenant: b.route.scope.tenant.ID, Strategy: b.in.Strategy(),
+		Detail: fmt.Sprintf("%d of the rows to save have the key of a row of another tenant in %q; nothing was changed there", rows, b.table.name),
+	}
 }
 
 // checkIgnored asks whether a row that an INSERT … DO NOTHING left alone is another

@@ -236,7 +236,7 @@ func (c *chapter) close() error {
 // refused makes sure that err is the refusal that was expected, and shows it.
 func refused(err, expected error) error {
 	if !errors.Is(err, expected) {
-		return fmt.Errorf("expected %q, got %w", expected, err)
+		return fmt.Errorf("expected %q, got %w", expected.Error(), err)
 	}
 	say("refused: %v", err)
 	return nil

@@ -91,9 +91,10 @@ func (c *chapter) open() (*gorm.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	return db, db.Use(tenancy.Plugin(tenancy.Config{
+	err = db.Use(tenancy.Plugin(tenancy.Config{
 		Strategy: c.strategy,
 		Models:   []any{&User{}, &Order{}},
 		Shared:   []any{&Plan{}},
 	}))
+	return db, err
 }

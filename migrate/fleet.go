@@ -79,7 +79,8 @@ func (m *Migrator) run(ctx context.Context, name string, tenants iter.Seq2[tenan
 		source = context.Cause(ctx)
 	}
 	report := &Report{Results: r.results, Took: time.Since(r.began)}
-	return report, report.err(source)
+	err := report.err(source)
+	return report, err
 }
 
 // run is a run under way.

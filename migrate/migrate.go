@@ -102,7 +102,7 @@ func (m *Migrator) failed(err error, op string, t tenancy.Tenant) error {
 
 // complete says whose an error of tenancy was, where it does not say so itself.
 func (m *Migrator) complete(err error, op string, t tenancy.Tenant) error {
-	known, ok := err.(*tenancy.Error)
+	known, ok := err.(*tenancy.Error) //nolint:errorlint // one inside another error has said enough
 	if !ok || known.Op != "" {
 		return err
 	}

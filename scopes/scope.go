@@ -94,8 +94,7 @@ func modelOf(stmt *gorm.Statement) any {
 // user's: soft delete's. The predicate takes that one's place, and brings soft
 // delete's condition with it.
 func (s Scope) where(stmt *gorm.Statement) error {
-	added := []clause.Expression{s.Predicate(clause.CurrentTable)}
-	added = append(added, modelConditions(stmt)...)
+	added := append([]clause.Expression{s.Predicate(clause.CurrentTable)}, modelConditions(stmt)...)
 
 	var own []clause.Expression
 	if c, ok := stmt.Clauses["WHERE"]; ok {

@@ -226,7 +226,7 @@ func TestStamp(t *testing.T) {
 		"array":             {func(id string) any { return &[2]item{{Name: "new"}, {TenantID: id, Name: "new"}} }, 2},
 		"map":               {func(id string) any { return map[string]any{"name": "new", "tenant_id": id} }, 1},
 		"map by field":      {func(id string) any { return map[string]any{"Name": "new", "TenantID": id} }, 1},
-		"maps":              {func(id string) any { return []map[string]any{{"name": "new"}, {"name": "new", "tenant_id": id}} }, 2},
+		"maps":              {func(id string) any { return &[]map[string]any{{"name": "new"}, {"name": "new", "tenant_id": id}} }, 2},
 		"pointer to maps":   {func(id string) any { return &[]map[string]any{{"name": "new", "tenant_id": id}} }, 1},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -69,16 +69,36 @@ func parse(s string) uuid {
 }
 
 var valueKinds = map[string]kindOf{
-	"named string": {func() any { return &byNamed{} }, func() any { return &[]byNamed{} }, [2]string{"acme", "globex"}, "",
-		func(id string) any { return &byNamed{TenantID: named(id)} }},
-	"pointer": {func() any { return &byPointer{} }, func() any { return &[]byPointer{} }, [2]string{"acme", "globex"}, "",
-		func(id string) any { return &byPointer{TenantID: text(id)} }},
-	"number": {func() any { return &byNumber{} }, func() any { return &[]byNumber{} }, [2]string{"7", "70"}, "seven",
-		func(id string) any { var n int64; _, _ = fmt.Sscan(id, &n); return &byNumber{TenantID: n} }},
-	"uuid": {func() any { return &byUUID{} }, func() any { return &[]byUUID{} }, [2]string{"00c0ffee", "deadbeef"}, "not-a-uuid",
-		func(id string) any { return &byUUID{TenantID: parse(id)} }},
-	"pointer to uuid": {func() any { return &byUUIDPointer{} }, func() any { return &[]byUUIDPointer{} }, [2]string{"00c0ffee", "deadbeef"}, "not-a-uuid",
-		func(id string) any { u := parse(id); return &byUUIDPointer{TenantID: &u} }},
+	"named string": {
+		func() any { return &byNamed{} }, func() any { return &[]byNamed{} },
+		[2]string{"acme", "globex"},
+		"",
+		func(id string) any { return &byNamed{TenantID: named(id)} },
+	},
+	"pointer": {
+		func() any { return &byPointer{} }, func() any { return &[]byPointer{} },
+		[2]string{"acme", "globex"},
+		"",
+		func(id string) any { return &byPointer{TenantID: text(id)} },
+	},
+	"number": {
+		func() any { return &byNumber{} }, func() any { return &[]byNumber{} },
+		[2]string{"7", "70"},
+		"seven",
+		func(id string) any { var n int64; _, _ = fmt.Sscan(id, &n); return &byNumber{TenantID: n} },
+	},
+	"uuid": {
+		func() any { return &byUUID{} }, func() any { return &[]byUUID{} },
+		[2]string{"00c0ffee", "deadbeef"},
+		"not-a-uuid",
+		func(id string) any { return &byUUID{TenantID: parse(id)} },
+	},
+	"pointer to uuid": {
+		func() any { return &byUUIDPointer{} }, func() any { return &[]byUUIDPointer{} },
+		[2]string{"00c0ffee", "deadbeef"},
+		"not-a-uuid",
+		func(id string) any { u := parse(id); return &byUUIDPointer{TenantID: &u} },
+	},
 }
 
 // TestValueKinds narrows, stamps and refuses by tenant columns of all types.

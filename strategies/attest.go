@@ -74,20 +74,19 @@ func unsafeRole(format string, args ...any) error {
 // canary lets two transactions set the setting in turn, and reports whether one sees
 // the other's, or a third one sees any.
 func canary(ctx context.Context, base beginner, setting string) (mixed bool, err error) {
-	values := []string{"tenancy-canary-a", "tenancy-canary-b", ""}
-	txs := make([]*sql.Tx, len(values)-1)
-	for i := range txs {
-		if txs[i], err = base.BeginTx(ctx, nil); err != nil {
-			return false, err
-		}
-		defer func() { _ = txs[i].Rollback() }()
-		if _, err := txs[i].ExecContext(ctx, "SELECT set_config($1, $2, true)", setting, values[i]); err != nil {
-			return false, err
-		}
+	a, err := perch(ctx, base, setting, "tenancy-canary-a")
+	if err != nil {
+		return false, err
 	}
-	for i, tx := range txs {
+	defer func() { _ = a.Rollback() }()
+	b, err := perch(ctx, base, setting, "tenancy-canary-b")
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = b.Rollback() }()
+	for tx, value := range map[*sql.Tx]string{a: "tenancy-canary-a", b: "tenancy-canary-b"} {
 		seen, err := scalar[sql.NullString](ctx, tx, "SELECT current_setting($1, true)", setting)
-		if err != nil || seen.String != values[i] {
+		if err != nil || seen.String != value {
 			return err == nil, err
 		}
 		if err := tx.Rollback(); err != nil {
@@ -101,4 +100,17 @@ func canary(ctx context.Context, base beginner, setting string) (mixed bool, err
 	defer func() { _ = after.Rollback() }()
 	seen, err := scalar[sql.NullString](ctx, after, "SELECT current_setting($1, true)", setting)
 	return seen.String != "", err
+}
+
+// perch begins a transaction with a value of the setting.
+func perch(ctx context.Context, base beginner, setting, value string) (*sql.Tx, error) {
+	tx, err := base.BeginTx(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := tx.ExecContext(ctx, "SELECT set_config($1, $2, true)", setting, value); err != nil {
+		_ = tx.Rollback()
+		return nil, err
+	}
+	return tx, nil
 }

@@ -62,8 +62,9 @@ func (d Database) Install(in *tenancy.Installation) (tenancy.Provider, error) {
 
 // opened is the pool of one tenant.
 type opened struct {
-	pool gorm.ConnPool
-	db   *sql.DB
+	pool  gorm.ConnPool
+	db    *sql.DB
+	owner string // the tenant's ID
 }
 
 // Close closes the pool's idle connections at once and the others as they come back.

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"sync"
 
+	"golang.org/x/sync/singleflight"
 	"gorm.io/gorm"
 
 	"github.com/gormtenancy/tenancy"
@@ -28,6 +29,8 @@ type files struct {
 	root  *os.Root
 	pools *pools.Cache[opened]
 	dying sync.Map // names of files that are being removed
+
+	removals singleflight.Group
 }
 
 const (
@@ -90,10 +93,19 @@ func (p filePool) Acquire(ctx context.Context) (gorm.ConnPool, func(), error) {
 
 func (p filePool) lease(ctx context.Context) (opened, func(), error) {
 	lent, release, err := p.files.pools.Acquire(ctx, p.name, p.open)
-	if errors.Is(err, pools.ErrClosed) {
-		err = closedError(p.id)
+	switch {
+	case errors.Is(err, pools.ErrClosed):
+		return opened{}, release, closedError(p.id)
+	case err == nil && lent.owner != p.id:
+		release()
+		return opened{}, func() {}, p.foreign()
 	}
 	return lent, release, err
+}
+
+// foreign makes the error for a file that belongs to another tenant.
+func (p filePool) foreign() error {
+	return &tenancy.Error{Kind: tenancy.ErrTenantMismatch, Tenant: p.id, Detail: fmt.Sprintf("the file %s is another tenant's; give each tenant a name of its own, and put the right file in its place", p.name)}
 }
 
 func (p filePool) open(ctx context.Context) (opened, error) {
@@ -107,11 +119,12 @@ func (p filePool) open(ctx context.Context) (opened, error) {
 	}
 	held, err := claimed(ctx, p.files.in, pool.db, p.name, p.id)
 	if err == nil && !held {
-		err = &tenancy.Error{Kind: tenancy.ErrTenantMismatch, Tenant: p.id, Detail: fmt.Sprintf("the file %s is not this tenant's; put the right one in its place", p.name)}
+		err = p.foreign()
 	}
 	if err != nil {
 		return opened{}, joined(err, pool.Close())
 	}
+	pool.owner = p.id
 	return pool, nil
 }
 
@@ -250,14 +263,21 @@ func (f *files) Destroy(ctx context.Context, t tenancy.Tenant) error {
 	if there, err := f.exists(pool); err != nil || !there {
 		return err
 	}
+	_, err, _ = f.removals.Do(pool.name, func() (any, error) { return nil, f.destroy(ctx, pool) })
+	return err
+}
+
+// destroy removes a file that was there a moment ago.
+func (f *files) destroy(ctx context.Context, pool filePool) error {
 	_, release, err := pool.lease(ctx) // opening it asks whose it is
 	if err != nil {
+		if there, statErr := f.exists(pool); statErr == nil && !there {
+			return nil // somebody else was faster
+		}
 		return err
 	}
 	release()
-	if _, dying := f.dying.LoadOrStore(pool.name, true); dying {
-		return missing(t, nil)
-	}
+	f.dying.Store(pool.name, true)
 	defer f.dying.Delete(pool.name)
 	if err := f.pools.Evict(ctx, pool.name); err != nil {
 		return err

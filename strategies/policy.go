@@ -67,14 +67,14 @@ func (g guardedTable) statements() []string {
 
 // policies are the statements that give the policies to a table.
 func (g guardedTable) policies(table string) []string {
-	var statements []string
-	for _, kind := range []struct{ name, as string }{{permissivePolicy, "PERMISSIVE"}, {restrictivePolicy, "RESTRICTIVE"}} {
-		statements = append(statements,
-			fmt.Sprintf("DROP POLICY IF EXISTS %s ON %s", kind.name, table),
-			fmt.Sprintf("CREATE POLICY %s ON %s AS %s FOR ALL TO PUBLIC USING (%s) WITH CHECK (%s)",
-				kind.name, table, kind.as, g.condition(), g.condition()))
+	drop := func(name string) string { return fmt.Sprintf("DROP POLICY IF EXISTS %s ON %s", name, table) }
+	create := func(name, kind string) string {
+		return fmt.Sprintf("CREATE POLICY %s ON %s AS %s FOR ALL TO PUBLIC USING (%s) WITH CHECK (%s)", name, table, kind, g.condition(), g.condition())
 	}
-	return statements
+	return []string{
+		drop(permissivePolicy), create(permissivePolicy, "PERMISSIVE"),
+		drop(restrictivePolicy), create(restrictivePolicy, "RESTRICTIVE"),
+	}
 }
 
 // indexed is the SQL for: an index of the table begins with the tenant column.
@@ -96,7 +96,7 @@ func (g guardedTable) differences(ctx context.Context, tx gorm.ConnPool) ([]stri
 	var found []string
 	for _, check := range []struct {
 		holds bool
-		else_ string
+		fault string
 	}{
 		{enabled, "row-level security is not enabled"},
 		{forced, "row-level security is not forced, so the table's owner passes it"},
@@ -104,7 +104,7 @@ func (g guardedTable) differences(ctx context.Context, tx gorm.ConnPool) ([]stri
 		{indexed, "no index begins with " + g.column},
 	} {
 		if !check.holds {
-			found = append(found, fmt.Sprintf("table %s: %s", g.name, check.else_))
+			found = append(found, fmt.Sprintf("table %s: %s", g.name, check.fault))
 		}
 	}
 	actual, err := described(ctx, tx, g.name, g.column)

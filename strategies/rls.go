@@ -57,10 +57,12 @@ func (r RLS) Install(in *tenancy.Installation) (tenancy.Provider, error) {
 	}
 	in.RequireColumn()
 	p := &policies{in: in, cfg: r}
-	if r.AllowUnsafeRole {
-		return p, nil
+	if !r.AllowUnsafeRole {
+		if err := p.attestRole(context.Background()); err != nil {
+			return nil, err
+		}
 	}
-	return p, p.attestRole(context.Background())
+	return p, nil
 }
 
 // settingName reports whether name is that of a customized option: a dot, and words.

@@ -19,7 +19,11 @@ func deleteRows(ctx context.Context, in *tenancy.Installation, t tenancy.Tenant)
 	if err != nil {
 		return err
 	}
-	return in.DB().WithContext(tenancy.WithTenant(ctx, t)).Transaction(func(tx *gorm.DB) error {
+	db := in.DB().WithContext(tenancy.WithTenant(ctx, t))
+	// Asked before the transaction, which then begins with a write: SQLite refuses
+	// one that begins with a read as soon as somebody else writes.
+	ordered = slices.DeleteFunc(ordered, func(s *schema.Schema) bool { return !db.Migrator().HasTable(s.Table) })
+	return db.Transaction(func(tx *gorm.DB) error {
 		for _, owned := range slices.Backward(ordered) {
 			if err := deleteAll(tx, owned); err != nil {
 				return err
@@ -31,9 +35,6 @@ func deleteRows(ctx context.Context, in *tenancy.Installation, t tenancy.Tenant)
 
 func deleteAll(tx *gorm.DB, owned *schema.Schema) error {
 	model := reflect.New(owned.ModelType).Interface()
-	if !tx.Migrator().HasTable(owned.Table) {
-		return nil
-	}
 	all := tx.Session(&gorm.Session{AllowGlobalUpdate: true, SkipHooks: true}).Unscoped()
 	if err := all.Delete(model).Error; err != nil {
 		return err

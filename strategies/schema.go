@@ -2,6 +2,7 @@ package strategies
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/gormtenancy/tenancy"
 	"github.com/gormtenancy/tenancy/internal/names"
@@ -43,10 +44,8 @@ func (s Schema) sharedSchema() string {
 func (s Schema) Install(in *tenancy.Installation) (tenancy.Provider, error) {
 	switch in.Dialect() {
 	case "postgres":
-		for _, extension := range s.Extensions {
-			if extension == "public" {
-				return nil, &tenancy.Error{Kind: tenancy.ErrConfig, Detail: "public cannot be in Schema.Extensions: a table that a tenant lacks would be found there; move the extensions to a schema of their own"}
-			}
+		if slices.Contains(s.Extensions, "public") {
+			return nil, &tenancy.Error{Kind: tenancy.ErrConfig, Detail: "public cannot be in Schema.Extensions: a table that a tenant lacks would be found there; move the extensions to a schema of their own"}
 		}
 		if err := names.Fits("postgres", s.sharedSchema()); err != nil {
 			return nil, &tenancy.Error{Kind: tenancy.ErrConfig, Cause: err}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -152,7 +153,9 @@ func TestPoint03OrStaysInside(t *testing.T) {
 			"scopes": func(tx *gorm.DB) *gorm.DB {
 				return tx.Where("1 = 0").Scopes(func(tx *gorm.DB) *gorm.DB { return tx.Or("1 = 1") })
 			},
-			"clauses":   func(tx *gorm.DB) *gorm.DB { return tx.Clauses(clause.Or(clause.Expr{SQL: "1 = 0"}, clause.Expr{SQL: "1 = 1"})) },
+			"clauses": func(tx *gorm.DB) *gorm.DB {
+				return tx.Clauses(clause.Or(clause.Expr{SQL: "1 = 0"}, clause.Expr{SQL: "1 = 1"}))
+			},
 			"maps":      func(tx *gorm.DB) *gorm.DB { return tx.Where("1 = 0").Or(map[string]any{"id": []int{1, 2, 3, 4}}) },
 			"Or of all": func(tx *gorm.DB) *gorm.DB { return tx.Where("1 = 0").Or("id IS NOT NULL").Order("id") },
 		} {
@@ -927,6 +930,9 @@ func (r *recorder) Trace(_ context.Context, _ time.Time, fc func() (string, int6
 	r.texts = append(r.texts, text)
 }
 
+// logical finds a table that is named as the models name it.
+var logical = regexp.MustCompile("(FROM|JOIN|INTO|UPDATE) `?(users|orders|tags|user_tags|items|comments|app_settings)\\b")
+
 func TestPoint16PhysicalNames(t *testing.T) {
 	point(t, func(c *conformance.Case) {
 		me := c.Me()
@@ -950,7 +956,7 @@ func TestPoint16PhysicalNames(t *testing.T) {
 		var setting conformance.Setting
 		c.OK(db.First(&setting, "app_settings.code = ?", "theme"))
 		for _, text := range log.texts {
-			if !strings.Contains(text, "`t_"+me.ID+"__") || strings.Contains(text, "t_"+c.Other().ID+"__") {
+			if !strings.Contains(text, "`t_"+me.ID+"__") || strings.Contains(text, "t_"+c.Other().ID+"__") || logical.MatchString(text) {
 				c.Errorf("not under the tenant's names: %s", text)
 			}
 		}

@@ -165,8 +165,8 @@ func whim(rnd *rand.Rand) (context.Context, context.CancelFunc) {
 		return ctx, func() { timer.Stop(); cancel() }
 	case 2:
 		return context.WithTimeout(context.Background(), soon)
-	default:
-		return context.WithCancel(context.Background())
+	default: // never ends: nothing is cleaned up on its account
+		return context.Background(), func() {}
 	}
 }
 

@@ -26,7 +26,7 @@ func exclusiveSQLite(ctx context.Context, conn *sql.Conn, fn func(tx gorm.ConnPo
 		if _, err := conn.ExecContext(ctx, "PRAGMA foreign_keys = OFF"); err != nil {
 			return err
 		}
-		defer func() { restoreForeignKeys(conn) }()
+		defer restoreForeignKeys(conn) //nolint:contextcheck // also when ctx has ended
 	}
 	if err := beginImmediate(ctx, conn); err != nil {
 		return err

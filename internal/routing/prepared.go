@@ -92,7 +92,7 @@ func (p *Prepared) BeginTx(ctx context.Context, opts *sql.TxOptions) (gorm.ConnP
 func (p *Prepared) GetDBConn() (*sql.DB, error) { return p.db, nil }
 
 // Ping pings the database.
-func (p *Prepared) Ping() error { return p.db.Ping() }
+func (p *Prepared) Ping() error { return p.db.PingContext(context.Background()) }
 
 // preparedTx uses what is prepared already. It prepares nothing itself: for that it
 // would need a second connection while it holds one.

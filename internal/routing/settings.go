@@ -94,7 +94,7 @@ func queryOnce(ctx context.Context, pool gorm.ConnPool, target *Target, query st
 	return rows, func(ended error) error {
 		if ended != nil || ctx.Err() != nil {
 			_ = tx.Rollback()
-			return nil
+			return nil //nolint:nilerr // the rows carry the error that ended them
 		}
 		return tx.Commit()
 	}, nil

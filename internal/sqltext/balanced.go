@@ -22,7 +22,7 @@ func Balanced(fragment string) bool {
 			if depth == maxDepth {
 				return false
 			}
-			open[depth] = t.char
+			open[depth] = t.char //nolint:gosec // depth is below maxDepth
 			depth++
 		case t.char == ')', t.char == ']':
 			if depth == 0 || open[depth-1] != opening(t.char) {

@@ -41,7 +41,8 @@ func (w *walker) expression(c *clause, callee token) {
 	if c != nil {
 		w.comparison(c)
 	}
-	for w.fault == noFault && w.step(&e) {
+	for more := true; more && w.fault == noFault; {
+		more = w.step(&e)
 	}
 	if e.cases > 0 {
 		w.fail(faultCase, *w.tok)

@@ -202,16 +202,17 @@ func (w *walker) window(c *clause) {
 // locking reads FOR UPDATE and its like.
 func (w *walker) locking(c *clause) {
 	w.next()
-	if w.isWord("no") {
+	switch {
+	case w.isWord("no"):
 		w.next()
 		w.expectWord("key")
 		w.expect(keyUpdate)
-	} else if w.isWord("key") {
+	case w.isWord("key"):
 		w.next()
 		w.expectWord("share")
-	} else if w.tok.key == keyUpdate || w.isWord("share") {
+	case w.tok.key == keyUpdate || w.isWord("share"):
 		w.next()
-	} else {
+	default:
 		w.unexpected()
 	}
 	w.expression(c, token{})

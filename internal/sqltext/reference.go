@@ -1,6 +1,9 @@
 package sqltext
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // role is what a reference is to its statement.
 type role uint8
@@ -83,11 +86,11 @@ func (w *walker) add(sc *scope, r reference) int {
 // sight. A name spelled otherwise than the expression is one for some
 // dialects and a table for others: it fails.
 func (w *walker) isCommon(name token) bool {
-	for i := len(w.commons) - 1; i >= 0; i-- {
-		if !sameName(w.scan.src, w.commons[i], name) {
+	for _, common := range slices.Backward(w.commons) {
+		if !sameName(w.scan.src, common, name) {
 			continue
 		}
-		if !sameSpelling(w.scan.src, w.commons[i], name) {
+		if !sameSpelling(w.scan.src, common, name) {
 			w.fail(faultSpelling, name)
 		}
 		return true

@@ -1,6 +1,8 @@
 package conformance
 
 import (
+	"testing"
+
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 )
@@ -56,7 +58,8 @@ func plainTables() []string {
 }
 
 // seedPlain gives each tenant two authors with the same keys, and a book each.
-func seedPlain(w *World) {
+func seedPlain(t testing.TB, w *World) {
+	t.Helper()
 	for _, s := range w.Sides() {
 		for id := uint(1); id <= 2; id++ {
 			author := Author{
@@ -68,9 +71,7 @@ func seedPlain(w *World) {
 					Remarks: []Remark{{ID: id, Text: s.Text("remark", id)}},
 				}},
 			}
-			if err := s.Create(&author).Error; err != nil {
-				panic(err)
-			}
+			must(t, s.Create(&author).Error)
 		}
 	}
 }

@@ -1,26 +1,23 @@
 package conformance
 
 import (
+	"testing"
+
 	"gorm.io/gorm"
 )
 
 // seed fills the tables. Both tenants have users 1 to 3 (globex has 4 as well), with
 // the same IDs and other content. Of the orders, 1, 2 and 4 are user 1's and 3 is
 // user 2's; 4 was deleted.
-func seed(w *World) {
+func seed(t testing.TB, w *World) {
+	t.Helper()
 	for _, s := range w.Sides() {
 		for _, rows := range s.seedRows() {
-			if err := s.Session(&gorm.Session{SkipHooks: true}).Create(rows).Error; err != nil {
-				panic(err)
-			}
+			must(t, s.Session(&gorm.Session{SkipHooks: true}).Create(rows).Error)
 		}
-		if err := s.Delete(&Order{}, "id = ?", 4).Error; err != nil {
-			panic(err)
-		}
+		must(t, s.Delete(&Order{}, "id = ?", 4).Error)
 		items := s.items()
-		if err := s.Create(&items).Error; err != nil {
-			panic(err)
-		}
+		must(t, s.Create(&items).Error)
 		for _, item := range items {
 			s.ItemIDs = append(s.ItemIDs, item.ID)
 			s.PartIDs = append(s.PartIDs, item.Parts[0].ID)

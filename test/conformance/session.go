@@ -20,8 +20,15 @@ func sessionChecks() []check {
 	return []check{
 		{"sessions", func(c *Case) {
 			for _, session := range []gorm.Session{
-				{}, {NewDB: true}, {PrepareStmt: true}, {SkipDefaultTransaction: true}, {QueryFields: true},
-				{Context: c.me.Ctx}, {SkipHooks: true}, {DisableNestedTransaction: true}, {PrepareStmt: true, NewDB: true},
+				{},
+				{NewDB: true},
+				{PrepareStmt: true},
+				{SkipDefaultTransaction: true},
+				{QueryFields: true},
+				{Context: c.me.Ctx},
+				{SkipHooks: true},
+				{DisableNestedTransaction: true},
+				{PrepareStmt: true, NewDB: true},
 			} {
 				find(c, c.me.Session(&session))
 				find(c, c.me.Session(&session).Session(&gorm.Session{PrepareStmt: true}))

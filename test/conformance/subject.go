@@ -80,7 +80,7 @@ func Run(t *testing.T, s Subject) {
 type kit struct {
 	models, shared func() []any
 	tables         []string
-	seed           func(w *World)
+	seed           func(t testing.TB, w *World)
 }
 
 // runKit runs the cases in every configuration of GORM.

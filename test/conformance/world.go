@@ -48,7 +48,7 @@ func newWorld(t testing.TB, s Subject, cfg gorm.Config, k kit) *World {
 	w := Open(t, s, cfg, tenancy.Config{Models: k.models(), Shared: k.shared()})
 	w.kit = k
 	must(t, w.DB.Create(&[]Plan{{ID: 1, Name: "free"}, {ID: 2, Name: "paid"}}).Error)
-	w.kit.seed(w)
+	w.kit.seed(t, w)
 	w.seeded = w.Dump(t)
 	return w
 }
