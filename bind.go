@@ -42,6 +42,7 @@ type bound struct {
 	filter   bool          // conditions are narrowed, not only rows stamped
 	extra    []clause.Expression
 	where    bool // a WHERE was written
+	plain    bool // see plain.go
 	conflict conflict
 
 	// Kept here to be allocated with the rest.
@@ -49,6 +50,9 @@ type bound struct {
 	clause clause.Clause         // the one being built
 	pool   routing.PoolStatement // what the statement runs on outside a transaction
 }
+
+// Plain implements routing.Note.
+func (b *bound) Plain() bool { return b.plain }
 
 // boundTo returns what builder's statement is bound to, or nil.
 func boundTo(builder clause.Builder) *bound {
@@ -131,6 +135,7 @@ func (in *Installation) bindText(stmt *gorm.Statement, b *bound, h handle) error
 // bindModel binds a statement that GORM builds.
 func (in *Installation) bindModel(stmt *gorm.Statement, b *bound, h handle) error {
 	b.table = tableOf(stmt)
+	b.plain = plainStatement(stmt, b.table)
 	known := in.models.of(b.table.name, stmt.Schema)
 	if known.shared {
 		return in.bindShared(stmt, b, h)

@@ -112,6 +112,7 @@ func (f fromTable) Build(builder clause.Builder) {
 // from names the tables of a FROM physically, and narrows those that are joined.
 func (b *bound) from(stmt *gorm.Statement, c *clause.Clause) {
 	from, ok := c.Expression.(clause.From)
+	b.plain = b.plain && ok && len(from.Tables) == 0 && len(from.Joins) == 0
 	if !ok || !b.route.narrows() {
 		return
 	}
@@ -257,6 +258,7 @@ func (b *bound) upsertAlias(stmt *gorm.Statement) bool {
 // values stamps the rows of an INSERT: the last place, after hooks, Select and Omit.
 func (b *bound) values(stmt *gorm.Statement, c *clause.Clause) {
 	values, ok := c.Expression.(clause.Values)
+	b.plain = b.plain && ok && plainRows(values.Values)
 	if !ok || b.scope == nil {
 		return
 	}
@@ -271,6 +273,9 @@ func (b *bound) values(stmt *gorm.Statement, c *clause.Clause) {
 // set keeps the tenant column out of an UPDATE.
 func (b *bound) set(stmt *gorm.Statement, c *clause.Clause) {
 	set, ok := c.Expression.(clause.Set)
+	for _, assignment := range set {
+		b.plain = b.plain && plainValue(assignment.Value)
+	}
 	if !ok || b.scope == nil {
 		return
 	}
@@ -286,6 +291,7 @@ func (b *bound) set(stmt *gorm.Statement, c *clause.Clause) {
 // and refuses those that ask for another tenant or would break out.
 func (b *bound) conditions(stmt *gorm.Statement, c *clause.Clause) {
 	where, ok := c.Expression.(clause.Where)
+	b.plain = b.plain && ok && plainConditions(where.Exprs)
 	if !ok || b.scope == nil {
 		return
 	}

@@ -44,7 +44,7 @@ func (p *Pool) ExecContext(ctx context.Context, query string, args ...any) (sql.
 	if err != nil {
 		return nil, err
 	}
-	return p.exec(ctx, target, false, query, args)
+	return p.exec(ctx, target, written, query, args)
 }
 
 // QueryContext runs a text that GORM's callbacks have not seen.
@@ -53,7 +53,7 @@ func (p *Pool) QueryContext(ctx context.Context, query string, args ...any) (*sq
 	if err != nil {
 		return nil, err
 	}
-	return p.query(ctx, target, false, query, args)
+	return p.query(ctx, target, written, query, args)
 }
 
 // QueryRowContext runs a text that GORM's callbacks have not seen. A failure
@@ -63,7 +63,7 @@ func (p *Pool) QueryRowContext(ctx context.Context, query string, args ...any) *
 	if err != nil {
 		return failedRow(err)
 	}
-	return p.queryRow(ctx, target, false, query, args)
+	return p.queryRow(ctx, target, written, query, args)
 }
 
 // BeginTx begins a transaction that belongs to the owner in ctx.
@@ -86,8 +86,8 @@ func (p *Pool) Ping() error {
 	return nil
 }
 
-func (p *Pool) exec(ctx context.Context, target *Target, built bool, query string, args []any) (sql.Result, error) {
-	query, err := target.inspect(query, built, args)
+func (p *Pool) exec(ctx context.Context, target *Target, from origin, query string, args []any) (sql.Result, error) {
+	query, err := target.inspect(query, from, args)
 	if err != nil {
 		return nil, err
 	}
@@ -102,8 +102,8 @@ func (p *Pool) exec(ctx context.Context, target *Target, built bool, query strin
 
 // query lets the pool go as soon as the rows are there: they hold a connection of
 // it until they are closed, and closing a pool leaves such a connection alone.
-func (p *Pool) query(ctx context.Context, target *Target, built bool, query string, args []any) (*sql.Rows, error) {
-	query, err := target.inspect(query, built, args)
+func (p *Pool) query(ctx context.Context, target *Target, from origin, query string, args []any) (*sql.Rows, error) {
+	query, err := target.inspect(query, from, args)
 	if err != nil {
 		return nil, err
 	}
@@ -123,8 +123,8 @@ func (p *Pool) query(ctx context.Context, target *Target, built bool, query stri
 	return p.router.Streams.Rows(ctx, rows, finish)
 }
 
-func (p *Pool) queryRow(ctx context.Context, target *Target, built bool, query string, args []any) *sql.Row {
-	query, err := target.inspect(query, built, args)
+func (p *Pool) queryRow(ctx context.Context, target *Target, from origin, query string, args []any) *sql.Row {
+	query, err := target.inspect(query, from, args)
 	if err != nil {
 		return failedRow(err)
 	}

@@ -16,18 +16,25 @@ type Statement struct {
 	target *Target
 	stmt   *gorm.Statement
 	raw    bool // the user wrote the text
-	// Note is for whoever made the statement.
-	Note any
+	// Note is what whoever made the statement knows of it.
+	Note Note
 }
 
 // Statement makes s, which was not used before, the pool of stmt outside a transaction.
-func (p *Pool) Statement(s *PoolStatement, stmt *gorm.Statement, target *Target, raw bool, note any) {
+func (p *Pool) Statement(s *PoolStatement, stmt *gorm.Statement, target *Target, raw bool, note Note) {
 	s.Statement = Statement{pool: p, target: target, stmt: stmt, raw: raw, Note: note}
+}
+
+// Note is what the maker of a Statement knows of it.
+type Note interface {
+	// Plain reports whether nothing of the user's is in the text but values. It is
+	// asked when the text is sent.
+	Plain() bool
 }
 
 // Statement returns the pool of stmt inside the transaction. It fails when the
 // transaction is not the target's.
-func (tx *Tx) Statement(stmt *gorm.Statement, target *Target, raw bool, note any) (*TxStatement, error) {
+func (tx *Tx) Statement(stmt *gorm.Statement, target *Target, raw bool, note Note) (*TxStatement, error) {
 	if err := tx.check(target); err != nil {
 		return nil, err
 	}
@@ -54,53 +61,60 @@ func Of(stmt *gorm.Statement) *Statement {
 // own reports whether query is the text of the statement itself.
 func (s *Statement) own(query string) bool { return query == s.stmt.SQL.String() }
 
-// choose returns the target for a text, and whether GORM built it.
-func (s *Statement) choose(ctx context.Context, query string) (target *Target, built bool, err error) {
+// choose returns the target for a text, and where the text comes from.
+func (s *Statement) choose(ctx context.Context, query string) (target *Target, from origin, err error) {
 	if s.own(query) {
-		return s.target, !s.raw, nil
+		switch {
+		case s.raw:
+			return s.target, written, nil
+		case s.Note != nil && s.Note.Plain():
+			return s.target, plain, nil
+		default:
+			return s.target, built, nil
+		}
 	}
 	if s.tx != nil {
 		target, err = s.tx.target(ctx)
 	} else {
 		target, err = s.pool.router.Statement(ctx)
 	}
-	return target, false, err
+	return target, written, err
 }
 
 // ExecContext implements gorm.ConnPool.
 func (s *Statement) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	target, built, err := s.choose(ctx, query)
+	target, from, err := s.choose(ctx, query)
 	if err != nil {
 		return nil, err
 	}
 	if s.tx != nil {
-		return s.tx.exec(ctx, target, built, query, args)
+		return s.tx.exec(ctx, target, from, query, args)
 	}
-	return s.pool.exec(ctx, target, built, query, args)
+	return s.pool.exec(ctx, target, from, query, args)
 }
 
 // QueryContext implements gorm.ConnPool.
 func (s *Statement) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	target, built, err := s.choose(ctx, query)
+	target, from, err := s.choose(ctx, query)
 	if err != nil {
 		return nil, err
 	}
 	if s.tx != nil {
-		return s.tx.query(ctx, target, built, query, args)
+		return s.tx.query(ctx, target, from, query, args)
 	}
-	return s.pool.query(ctx, target, built, query, args)
+	return s.pool.query(ctx, target, from, query, args)
 }
 
 // QueryRowContext implements gorm.ConnPool.
 func (s *Statement) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	target, built, err := s.choose(ctx, query)
+	target, from, err := s.choose(ctx, query)
 	if err != nil {
 		return failedRow(err)
 	}
 	if s.tx != nil {
-		return s.tx.queryRow(ctx, target, built, query, args)
+		return s.tx.queryRow(ctx, target, from, query, args)
 	}
-	return s.pool.queryRow(ctx, target, built, query, args)
+	return s.pool.queryRow(ctx, target, from, query, args)
 }
 
 // GetDBConn implements gorm.GetDBConnector.

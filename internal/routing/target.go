@@ -20,6 +20,7 @@ type Target struct {
 	Settings []Setting
 	// Inspect takes the last look at a text: it returns the text to send, or why
 	// none is sent. built is true for a text that GORM built for a model. nil: all pass.
+	// It is not asked about statements that are Plain.
 	Inspect func(query string, built bool, args []any) (string, error)
 	// Explain may replace an error of the database. nil: errors stay as they are.
 	Explain func(err error) error
@@ -46,16 +47,25 @@ func (t *Target) explain(err error) error {
 	return t.Explain(err)
 }
 
-func (t *Target) inspect(query string, built bool, args []any) (string, error) {
+// origin is where a text comes from.
+type origin uint8
+
+const (
+	written origin = iota // the user wrote it
+	built                 // GORM built it, perhaps with texts of the user's in it
+	plain                 // GORM built it, and nothing of the user's is in it but values
+)
+
+func (t *Target) inspect(query string, from origin, args []any) (string, error) {
 	for _, arg := range args {
 		if refusal, ok := arg.(Refusal); ok {
 			return "", refusal.Err
 		}
 	}
-	if t.Inspect == nil {
+	if t.Inspect == nil || from == plain {
 		return query, nil
 	}
-	return t.Inspect(query, built, args)
+	return t.Inspect(query, from == built, args)
 }
 
 // Refusal is an argument with which no statement is sent. GORM forgets the error of a

@@ -48,7 +48,7 @@ func (tx *Tx) PrepareContext(ctx context.Context, query string) (*sql.Stmt, erro
 	if err != nil {
 		return nil, err
 	}
-	text, err := target.inspect(query, false, nil)
+	text, err := target.inspect(query, written, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +70,7 @@ func (tx *Tx) ExecContext(ctx context.Context, query string, args ...any) (sql.R
 	if err != nil {
 		return nil, err
 	}
-	return tx.exec(ctx, target, false, query, args)
+	return tx.exec(ctx, target, written, query, args)
 }
 
 // QueryContext runs a text that GORM's callbacks have not seen.
@@ -79,7 +79,7 @@ func (tx *Tx) QueryContext(ctx context.Context, query string, args ...any) (*sql
 	if err != nil {
 		return nil, err
 	}
-	return tx.query(ctx, target, false, query, args)
+	return tx.query(ctx, target, written, query, args)
 }
 
 // QueryRowContext runs a text that GORM's callbacks have not seen.
@@ -88,7 +88,7 @@ func (tx *Tx) QueryRowContext(ctx context.Context, query string, args ...any) *s
 	if err != nil {
 		return failedRow(err)
 	}
-	return tx.queryRow(ctx, target, false, query, args)
+	return tx.queryRow(ctx, target, written, query, args)
 }
 
 // Commit commits, and gives the pool back.
@@ -133,8 +133,8 @@ func (tx *Tx) check(target *Target) error {
 	return nil
 }
 
-func (tx *Tx) exec(ctx context.Context, target *Target, built bool, query string, args []any) (sql.Result, error) {
-	query, err := target.inspect(query, built, args)
+func (tx *Tx) exec(ctx context.Context, target *Target, from origin, query string, args []any) (sql.Result, error) {
+	query, err := target.inspect(query, from, args)
 	if err != nil {
 		return nil, err
 	}
@@ -142,8 +142,8 @@ func (tx *Tx) exec(ctx context.Context, target *Target, built bool, query string
 	return result, target.explain(err)
 }
 
-func (tx *Tx) query(ctx context.Context, target *Target, built bool, query string, args []any) (*sql.Rows, error) {
-	query, err := target.inspect(query, built, args)
+func (tx *Tx) query(ctx context.Context, target *Target, from origin, query string, args []any) (*sql.Rows, error) {
+	query, err := target.inspect(query, from, args)
 	if err != nil {
 		return nil, err
 	}
@@ -151,8 +151,8 @@ func (tx *Tx) query(ctx context.Context, target *Target, built bool, query strin
 	return rows, target.explain(err)
 }
 
-func (tx *Tx) queryRow(ctx context.Context, target *Target, built bool, query string, args []any) *sql.Row {
-	query, err := target.inspect(query, built, args)
+func (tx *Tx) queryRow(ctx context.Context, target *Target, from origin, query string, args []any) *sql.Row {
+	query, err := target.inspect(query, from, args)
 	if err != nil {
 		return failedRow(err)
 	}
