@@ -225,9 +225,14 @@ func TestNothingLeavesTheDirectory(t *testing.T) {
 // TestLinksAreNotFollowed: a link in the directory leads nowhere.
 func TestLinksAreNotFollowed(t *testing.T) {
 	s := openSite(t, byDatabase, setup{})
-	s.provision(t, "globex", "template")
+	s.provision(t, "globex")
 	s.fill(t, "globex", 2)
-	content, err := os.ReadFile(s.tenantFile(t, "template"))
+	// A file that is acme's in every other way.
+	genuine, err := newSite(byDatabase, setup{root: t.TempDir()})
+	must(t, err)
+	genuine.provision(t, "acme")
+	must(t, genuine.close())
+	content, err := os.ReadFile(genuine.tenantFile(t, "acme"))
 	must(t, err)
 	elsewhere := filepath.Join(t.TempDir(), "elsewhere.db")
 	must(t, os.WriteFile(elsewhere, content, 0o600))

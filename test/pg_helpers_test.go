@@ -21,7 +21,7 @@ import (
 )
 
 // pgWait is how long anything on a loopback may take before it is taken for stuck.
-const pgWait = 20 * time.Second
+const pgWait = 5 * time.Second
 
 // pgMoment is long enough for a statement to begin.
 const pgMoment = 30 * time.Millisecond
@@ -174,6 +174,12 @@ func (s *pgSite) clean(t testing.TB, searchPath string) {
 		}
 		defer func() { _ = conn.Close() }()
 		var path, tenant, own string
+		if conn.PingContext(ctx) != nil { // killed while it was idle
+			_ = conn.Close()
+			conn, err = s.pool.Conn(ctx)
+			must(t, err)
+			defer func() { _ = conn.Close() }()
+		}
 		err = conn.QueryRowContext(ctx, `SELECT current_setting('search_path'), coalesce(current_setting('app.current_tenant', true), ''), pg_backend_pid()::text`).Scan(&path, &tenant, &own)
 		if err != nil {
 			t.Errorf("a broken connection came out of the pool: %v", err)
@@ -196,14 +202,6 @@ func (s *pgSite) table(t testing.TB, logical string) string {
 	name, err := tenancy.Table(s.as("acme"), logical)
 	must(t, err)
 	return `"` + strings.ReplaceAll(name, ".", `"."`) + `"`
-}
-
-// renew ends the connections that are lost, for the tests after the one that lost them.
-func (s *pgSite) renew(t testing.TB) {
-	t.Helper()
-	_, err := s.server.kill(context.Background(), "true")
-	must(t, err)
-	s.pool.SetMaxOpenConns(s.pool.Stats().MaxOpenConnections + s.pool.Stats().InUse)
 }
 
 // kill ends backends of the test's own role, through the superuser.

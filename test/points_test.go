@@ -470,6 +470,12 @@ func TestPoint09ConnectionKeepsItsConnection(t *testing.T) {
 				c.OK(fresh.Exec("INSERT INTO mine VALUES (1)"))
 				defer func() { c.OK(fresh.Exec("DROP TABLE mine")) }()
 				c.Equal(seen(tx), 1)
+				// What is read meanwhile takes whichever connection is free.
+				rows, err := c.Me().Model(&user{}).Rows()
+				c.NoError(err)
+				defer rows.Close()
+				c.Equal(rows.Next(), true)
+				c.Equal(seen(tx), 1)
 				steps(c, tx)
 				c.Equal(seen(tx), 1)
 				c.OK(tx.Where("id > ?", 20).Delete(&tag{}))
