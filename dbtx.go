@@ -16,6 +16,9 @@ import (
 // refuses these with [ErrRawSQL]. On a handle without the plugin every call
 // fails with [ErrNotInstalled].
 //
+// For a transaction give the generated New a DBTX of GORM's transaction, or what
+// [BeginTx] returns: the generated WithTx takes a *sql.Tx alone.
+//
 // It may be used from several goroutines. Statements cannot be prepared on it outside a
 // transaction, since a prepared statement would serve all tenants.
 func DBTX(db *gorm.DB) gorm.ConnPool {
@@ -35,7 +38,9 @@ func DBTX(db *gorm.DB) gorm.ConnPool {
 }
 
 // BeginTx begins a transaction of the tenant in ctx, for code that speaks database/sql.
-// [WithTx] makes GORM use it as well.
+// [WithTx] makes GORM use it as well. Statements with the context of anybody else are
+// refused with [ErrTenantMismatch]. Without a tenant it begins one that only GORM's
+// statements on shared models can use.
 func BeginTx(ctx context.Context, db *gorm.DB, opts *sql.TxOptions) (gorm.Tx, error) {
 	in, err := Installed(db)
 	if err != nil {

@@ -129,6 +129,18 @@ func TestNamesStay(t *testing.T) {
 					t.Errorf("%s: %v, want %v", what, err, test.kind)
 				}
 			}
+			if _, inFiles := test.strategy.(strategies.Database); inFiles {
+				fresh, freshM := open(t, test.strategy) // no pool is open there
+				for what, err := range map[string]error{
+					"find":      as(fresh, test.second).Find(&[]page{}).Error,
+					"provision": freshM.Provision(t.Context(), test.second),
+					"destroy":   freshM.Destroy(t.Context(), test.second),
+				} {
+					if !errors.Is(err, test.kind) {
+						t.Errorf("%s on a fresh handle: %v, want %v", what, err, test.kind)
+					}
+				}
+			}
 			_ = m.Destroy(t.Context(), test.second)
 			if n := count(t, as(db, test.first)); n != 1 {
 				t.Errorf("the first tenant has %d rows", n)

@@ -43,7 +43,7 @@ type sqlcSite struct {
 	rls     bool
 }
 
-// openSQLC gives each tenant a notebook 1, and in it the notes 1 and 2.
+// openSQLC provisions both tenants.
 func openSQLC(t *testing.T, strategy tenancy.Strategy, mode string) *sqlcSite {
 	t.Helper()
 	server := servers.NewPostgres(t)
@@ -59,11 +59,28 @@ func openSQLC(t *testing.T, strategy tenancy.Strategy, mode string) *sqlcSite {
 	must(t, err)
 	t.Cleanup(func() { _ = admin.Close() })
 
-	s := &sqlcSite{db: db, queries: notes.New(tenancy.DBTX(db)), admin: admin, rls: strategy.Name() == "rls"}
 	m, err := migrate.New(db)
 	must(t, err)
 	for _, id := range sqlcPair {
 		must(t, m.Provision(t.Context(), tenancy.Tenant{ID: id}))
+	}
+	return &sqlcSite{db: db, queries: notes.New(tenancy.DBTX(db)), admin: admin, rls: strategy.Name() == "rls"}
+}
+
+// schema is where a tenant's tables are.
+func (s *sqlcSite) schema(id string) string {
+	if s.rls {
+		return "public"
+	}
+	return "tenant_" + id
+}
+
+// fill gives each tenant a notebook 1 with the notes 1 and 2, and nothing else.
+func (s *sqlcSite) fill(t testing.TB) {
+	t.Helper()
+	for _, id := range sqlcPair {
+		_, err := s.admin.ExecContext(t.Context(), "TRUNCATE "+s.schema(id)+".notes, "+s.schema(id)+".notebooks")
+		must(t, err)
 	}
 	for _, id := range sqlcPair {
 		ctx := sqlcContext(t, id)
@@ -77,7 +94,6 @@ func openSQLC(t *testing.T, strategy tenancy.Strategy, mode string) *sqlcSite {
 			sqlcSame(t, added, notes.Note(add))
 		}
 	}
-	return s
 }
 
 func sqlcContext(t testing.TB, id string) context.Context {
@@ -143,10 +159,7 @@ func (s *sqlcSite) stored(t testing.TB, id string, bodies ...string) {
 	t.Helper()
 	s.reads(t, s.queries, id, bodies...)
 	gormReads(t, s.db.WithContext(sqlcContext(t, id)), id, bodies...)
-	table := "tenant_" + id + ".notes"
-	if s.rls {
-		table = "public.notes"
-	}
+	table := s.schema(id) + ".notes"
 	var all string
 	must(t, s.admin.QueryRowContext(t.Context(), "SELECT coalesce(string_agg(body, '|' ORDER BY id), '') FROM "+table+" WHERE tenant_id = $1", id).Scan(&all))
 	if want := strings.Join(bodies, "|"); all != want {
@@ -186,27 +199,33 @@ func (s *sqlcSite) written(t testing.TB, id string) {
 	s.stored(t, id, id+" first", id+" changed", id+" by GORM", id+" by sqlc")
 }
 
-// TestSQLC runs code that sqlc generated under the strategies that PostgreSQL enforces.
+// TestSQLC runs code that sqlc generated under the strategies that PostgreSQL enforces,
+// in each of the ways in which pgx can send a statement.
 func TestSQLC(t *testing.T) {
+	t.Parallel()
 	for _, strategy := range sqlcKinds {
 		for _, mode := range []string{"cache_statement", "exec", "simple_protocol"} {
-			for _, c := range []struct {
-				name string
-				run  func(t *testing.T, s *sqlcSite)
-			}{
-				{"outside transactions", sqlcOutside},
-				{"at once", sqlcAtOnce},
-				{"in a transaction that GORM began", sqlcInGORM},
-				{"GORM in a transaction begun for sqlc", gormInSQLC},
-				{"another tenant's context", sqlcMismatch},
-				{"another tenant's row", sqlcForeignRow},
-				{"no tenant", sqlcNoTenant},
-			} {
-				t.Run(strategy.Name()+"/"+mode+"/"+c.name, func(t *testing.T) {
-					t.Parallel()
-					c.run(t, openSQLC(t, strategy, mode))
-				})
-			}
+			t.Run(strategy.Name()+"/"+mode, func(t *testing.T) {
+				t.Parallel()
+				s := openSQLC(t, strategy, mode)
+				for _, c := range []struct {
+					name string
+					run  func(t *testing.T, s *sqlcSite)
+				}{
+					{"outside transactions", sqlcOutside},
+					{"at once", sqlcAtOnce},
+					{"in a transaction that GORM began", sqlcInGORM},
+					{"GORM in a transaction begun for sqlc", gormInSQLC},
+					{"another tenant's context", sqlcMismatch},
+					{"another tenant's row", sqlcForeignRow},
+					{"no tenant", sqlcNoTenant},
+				} {
+					t.Run(c.name, func(t *testing.T) {
+						s.fill(t)
+						c.run(t, s)
+					})
+				}
+			})
 		}
 	}
 }
@@ -337,15 +356,13 @@ func sqlcMismatch(t *testing.T, s *sqlcSite) {
 // it lands in the tenant's own table, where it concerns nobody else.
 func sqlcForeignRow(t *testing.T, s *sqlcSite) {
 	err := s.queries.AddNotebook(sqlcContext(t, "acme"), notes.AddNotebookParams{TenantID: "globex", ID: 2, Title: "planted"})
-	table := "public.notebooks"
 	if s.rls {
 		wantKind(t, err, tenancy.ErrTenantMismatch)
 	} else {
 		must(t, err)
-		table = "tenant_globex.notebooks"
 	}
 	var n int
-	must(t, s.admin.QueryRowContext(t.Context(), "SELECT count(*) FROM "+table+" WHERE tenant_id = 'globex'").Scan(&n))
+	must(t, s.admin.QueryRowContext(t.Context(), "SELECT count(*) FROM "+s.schema("globex")+".notebooks WHERE tenant_id = 'globex'").Scan(&n))
 	if n != 1 {
 		t.Errorf("globex has %d notebooks, want 1", n)
 	}
@@ -406,15 +423,11 @@ func TestSQLCSchema(t *testing.T) {
 				_, err = tx.ExecContext(t.Context(), statement)
 				must(t, err)
 			}
-			made := "tenant_acme"
-			if s.rls {
-				made = "public"
-			}
 			described := sqlcTables(t, tx, "described")
 			if len(described) < 10 {
 				t.Errorf("schema.sql describes no more than %q", described)
 			}
-			same(t, "made and described", sqlcTables(t, tx, made), described)
+			same(t, "made and described", sqlcTables(t, tx, s.schema("acme")), described)
 		})
 	}
 }

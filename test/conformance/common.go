@@ -107,3 +107,6 @@ func systemChecks() []check {
 		}},
 	}
 }
+
+// quote quotes a qualified name as the dialect does.
+func (c *Case) quote(name string) string { return c.me.Statement.Quote(name) }

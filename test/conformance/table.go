@@ -31,8 +31,10 @@ func tableChecks() []check {
 			c.Equal(len(rows), 2)
 			c.Own(rows)
 			var n int64
-			c.OK(c.me.Table("ITEMS").Count(&n))
-			c.Equal(n, int64(2))
+			if c.World.DB.Name() != "postgres" { // where quoted names keep their case, this is another table
+				c.OK(c.me.Table("ITEMS").Count(&n))
+				c.Equal(n, int64(2))
+			}
 		}},
 		{"Table creates", func(c *Case) {
 			c.Affected(c.me.Table("items").Create(map[string]any{"name": c.me.Text("item", 3)}), 1)
