@@ -35,8 +35,9 @@ type Installation struct {
 
 	columnRequired bool // see RequireColumn
 
-	nobody *route // for shared models in a context without a tenant
-	system *route // for system contexts
+	shared Binding // of shared models, where there is no tenant
+	nobody *route  // for shared models in a context without a tenant
+	system *route  // for system contexts
 }
 
 // Installed returns the plugin's working form on db or any session of it, or

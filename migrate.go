@@ -56,6 +56,9 @@ func (in *Installation) migrateShared(ctx context.Context, values []any, like *g
 		return err
 	}
 	return ddl.Exclusive(ctx, base, in.Dialect(), "shared models", func(tx gorm.ConnPool) error {
+		if err := routing.Settle(ctx, tx, in.shared.Settings); err != nil {
+			return err
+		}
 		p, err := in.newPhysical(ctx, tx, Binding{}, like)
 		if err != nil {
 			return err

@@ -76,6 +76,11 @@ func (in *Installation) open() error {
 		return in.complete(err, "use", Tenant{})
 	}
 	in.provider = provider
+	if binder, ok := provider.(SharedBinder); ok {
+		in.shared = binder.SharedBinding()
+		in.nobody.binding.Names.Shared = in.shared.Names.Shared
+		in.system.binding.Names.Shared = in.shared.Names.Shared
+	}
 	if err := in.loadModels(in.db, &in.models); err != nil {
 		_ = provider.Close()
 		return in.complete(err, "use", Tenant{})

@@ -314,6 +314,8 @@ func missingTable(err error) bool {
 		return !strings.Contains(err.Error(), "FROM") // "missing FROM-clause entry" is a mistake in the text
 	case "3F000":
 		return true
+	case "42501": // a table was to be created, and the first schema there is pg_catalog
+		return strings.Contains(err.Error(), "pg_catalog")
 	default:
 		return false
 	}

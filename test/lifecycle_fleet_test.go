@@ -49,7 +49,7 @@ func TestUp(t *testing.T) {
 			t.Run(fmt.Sprintf("workers=%d", workers), func(t *testing.T) {
 				s := openSite(t, k, setup{options: []migrate.Option{migrate.Workers(workers)}})
 				var ids, done, upToDate []string
-				for i := range 12 {
+				for i := range 8 {
 					id := fmt.Sprintf("tenant-%d", i)
 					ids, done, upToDate = append(ids, id), append(done, id+": done"), append(upToDate, id+": up to date")
 				}

@@ -164,19 +164,25 @@ func TestDestroy(t *testing.T) {
 		ctx := t.Context()
 		s.provision(t, "globex")
 		empty := s.objects(t)
-		s.provision(t, alike...)
-		for _, id := range alike {
+		ids := alike
+		if k.name == "database" { // a file for each takes long, and TestNamesNeverMeet has all
+			ids = ids[:12]
+		}
+		s.provision(t, ids...)
+		for _, id := range ids {
 			s.fill(t, id, 2)
 		}
-		for i, id := range alike {
+		for i, id := range ids {
 			s.destroy(t, id)
-			others := alike[i+1:]
+			others := ids[i+1:]
 			if i > 2 { // all of them after the first few, then the next
 				others = others[:min(1, len(others))]
 			}
 			for _, other := range others {
 				s.holds(t, other, 2)
-				must(t, s.migrate.Verify(ctx, tenancy.Tenant{ID: other}))
+			}
+			if i == 0 {
+				must(t, s.migrate.Verify(ctx, tenancy.Tenant{ID: ids[1]}))
 			}
 		}
 		same(t, "what is left", s.objects(t), empty)

@@ -40,34 +40,35 @@ func (u *rlsUUID) Scan(value any) error {
 
 func (rlsUUID) GormDataType() string { return "uuid" }
 
-type rlsRow struct {
+// RLSRow is exported for GORM, which passes over others.
+type RLSRow struct {
 	ID    int64 `gorm:"primaryKey;autoIncrement:false"`
 	Owner string
 }
 
 type rlsText struct {
 	TenantID string `gorm:"primaryKey;type:text"`
-	rlsRow
+	RLSRow
 }
 
 type rlsVarchar struct {
 	TenantID string `gorm:"primaryKey;size:12"`
-	rlsRow
+	RLSRow
 }
 
 type rlsUUIDText struct {
 	TenantID string `gorm:"primaryKey;type:uuid"`
-	rlsRow
+	RLSRow
 }
 
 type rlsUUIDType struct {
 	TenantID rlsUUID `gorm:"primaryKey;type:uuid"`
-	rlsRow
+	RLSRow
 }
 
 type rlsBigint struct {
 	TenantID int64 `gorm:"primaryKey;autoIncrement:false"`
-	rlsRow
+	RLSRow
 }
 
 // rlsTypes are the types of a tenant column. The IDs in alias are written another way and
@@ -96,7 +97,7 @@ type rlsCase struct {
 
 func (c rlsCase) row(id int64, owner string) any {
 	row := reflect.New(c.typ)
-	row.Elem().FieldByName("rlsRow").Set(reflect.ValueOf(rlsRow{ID: id, Owner: owner}))
+	row.Elem().FieldByName("RLSRow").Set(reflect.ValueOf(RLSRow{ID: id, Owner: owner}))
 	return row.Interface()
 }
 
@@ -237,7 +238,9 @@ func TestPGRLSUsesTheIndex(t *testing.T) {
 		{"like", func(db *gorm.DB) *gorm.DB { return list(db.Where("body LIKE ?", "%9%")) }},
 		{"or", func(db *gorm.DB) *gorm.DB { return list(db.Where("body LIKE ?", "%9%").Or("lower(body) = ?", "x")) }},
 		{"count", func(db *gorm.DB) *gorm.DB { return db.Model(&rlsWide{}).Count(new(int64)) }},
-		{"update", func(db *gorm.DB) *gorm.DB { return db.Model(&rlsWide{}).Where("body ILIKE ?", "%x%").Update("body", "") }},
+		{"update", func(db *gorm.DB) *gorm.DB {
+			return db.Model(&rlsWide{}).Where("body ILIKE ?", "%x%").Update("body", "")
+		}},
 		{"delete", func(db *gorm.DB) *gorm.DB { return db.Where("body LIKE ?", "%x%").Delete(&rlsWide{}) }},
 	} {
 		t.Run(asked.name, func(t *testing.T) {

@@ -804,8 +804,10 @@ func TestPoint14EveryWayToRead(t *testing.T) {
 			}
 			return names(all, nil)
 		},
-		"Pluck": func(_ *conformance.World, s *conformance.Side) (all []string, err error) {
-			return all, s.Model(&user{}).Pluck("name", &all).Error
+		"Pluck": func(_ *conformance.World, s *conformance.Side) ([]string, error) {
+			var all []string
+			err := s.Model(&user{}).Pluck("name", &all).Error
+			return all, err
 		},
 		"Rows": func(_ *conformance.World, s *conformance.Side) ([]string, error) {
 			rows, err := s.Model(&user{}).Rows()
@@ -837,13 +839,14 @@ func TestPoint14EveryWayToRead(t *testing.T) {
 		},
 		"a lock": func(_ *conformance.World, s *conformance.Side) ([]string, error) {
 			var all []user
-			return names(all, s.Clauses(clause.Locking{Strength: "UPDATE"}).Find(&all).Error)
+			err := s.Clauses(clause.Locking{Strength: "UPDATE"}).Find(&all).Error
+			return names(all, err)
 		},
-	}
-	ways["a lock"] = func(_ *conformance.World, s *conformance.Side) ([]string, error) {
-		var all []user
-		err := s.Clauses(clause.Locking{Strength: "UPDATE"}).Find(&all).Error
-		return names(all, err)
+		"a cached session": func(_ *conformance.World, s *conformance.Side) ([]string, error) {
+			var all []user
+			err := s.Session(&gorm.Session{PrepareStmt: true, SkipHooks: true}).Find(&all).Error
+			return names(all, err)
+		},
 	}
 	point(t, func(c *conformance.Case) {
 		var wg sync.WaitGroup
@@ -969,10 +972,102 @@ func TestPoint16PhysicalNames(t *testing.T) {
 		stmt := &gorm.Statement{DB: c.World.DB}
 		c.NoError(stmt.Parse(&user{}))
 		c.Equal(stmt.Schema.Table, "users")
-		names := func(s *conformance.Side) string {
-			all := texts(c.T, base(c), "SELECT type || ' ' || name || ': ' || sql FROM sqlite_master WHERE name LIKE ? AND sql IS NOT NULL ORDER BY 1", "t_"+s.ID+"\\__%")
-			return strings.ReplaceAll(strings.Join(all, "\n"), s.ID, "TENANT")
+		// Each tenant has all tables and indexes, under names that differ by its own only.
+		structure := func(s *conformance.Side) []string {
+			own := "t_" + s.ID + "__"
+			all := texts(c.T, base(c), "SELECT type || ' ' || name || ' ' || sql FROM sqlite_master WHERE instr(sql, ?) > 0 ORDER BY 1", own)
+			for i, text := range all {
+				all[i] = strings.ReplaceAll(text, own, "TENANT")
+				if strings.Contains(all[i], "t_") && strings.Contains(all[i], "__") || !strings.Contains(strings.Fields(all[i])[1], "TENANT") {
+					c.Errorf("a name is not the tenant's: %s", text)
+				}
+				// GORM adds constraints in any order.
+				parts := strings.Split(strings.ReplaceAll(all[i], ")", ""), ",")
+				slices.Sort(parts[1:])
+				all[i] = strings.Join(parts, ",")
+			}
+			slices.Sort(all)
+			return all
 		}
-		_ = names
+		mine := structure(me)
+		c.Equal(mine, structure(c.Other()))
+		for _, want := range []string{"table TENANTapp_settings", "table TENANTuser_tags", "index TENANTidx_mail", "index TENANTidx_users_name"} {
+			if !slices.ContainsFunc(mine, func(text string) bool { return strings.HasPrefix(text, want) }) {
+				c.Errorf("there is no %s in %v", want, mine)
+			}
+		}
+		c.Equal(ask(c, "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name IN ('users', 'orders', 'items', 'app_settings')"), "0")
 	}, "schema")
+	t.Run("logical names elsewhere", func(t *testing.T) {
+		point(t, func(c *conformance.Case) {
+			text := c.Me().ToSQL(func(tx *gorm.DB) *gorm.DB { return tx.Find(&[]user{}) })
+			if !strings.HasPrefix(text, "SELECT * FROM `users`") {
+				c.Errorf("not the logical name: %s", text)
+			}
+		}, "database", "shared")
+	})
+}
+
+func TestPoint17FirstUseByManyAtOnce(t *testing.T) {
+	t.Parallel()
+	for _, s := range sqliteSubjects() {
+		t.Run(s.Name, func(t *testing.T) {
+			t.Parallel()
+			// The tables are made by one handle and used by another that knows of no model.
+			strategy := s.Strategy(t)
+			s.Strategy = func(testing.TB) tenancy.Strategy { return strategy }
+			file := filepath.Join(t.TempDir(), "base.db")
+			s.Open = func(t testing.TB, cfg *gorm.Config) *gorm.DB { return openFile(t, file, cfg) }
+			filled := conformance.NewWorld(t, s, gorm.Config{})
+			for _, prepare := range []bool{false, true} {
+				blank := conformance.Open(t, s, gorm.Config{PrepareStmt: prepare}, tenancy.Config{Shared: conformance.Shared()})
+				firstUse(t, filled, blank)
+			}
+		})
+	}
+}
+
+// firstUse makes 32 goroutines use models at once that the handle has never seen.
+func firstUse(t *testing.T, filled, blank *conformance.World) {
+	t.Helper()
+	var wg sync.WaitGroup
+	start := make(chan struct{})
+	for n := range 32 {
+		side, from := blank.Sides()[n%2], filled.Sides()[n%2]
+		wg.Go(func() {
+			<-start
+			var users []user
+			var orders []order
+			var parts []part
+			var notes []map[string]any
+			errs := []error{
+				side.Where("1 = 0").Or("1 = 1").Preload("Orders").Preload("Profile").Find(&users).Error,
+				side.Joins("User").Find(&orders).Error,
+				side.Preload("Item").Find(&parts).Error,
+				side.Model(&comment{}).Find(&notes).Error,
+				side.Model(&event{}).Where("id = ?", 1).UpdateColumn("before", n).Error,
+				side.Where("code = ?", n).Delete(&conformance.Setting{}).Error,
+			}
+			if err := errors.Join(errs...); err != nil {
+				t.Errorf("%s: %v", side.ID, err)
+				return
+			}
+			got := []int{len(users), len(orders), len(parts), len(notes)}
+			if want := []int{from.Users, 3, 2, 3}; !slices.Equal(got, want) {
+				t.Errorf("%s: want %v, got %v", side.ID, want, got)
+			}
+			for _, u := range users {
+				if u.TenantID != side.ID || u.Profile == nil || u.Profile.TenantID != side.ID {
+					t.Errorf("%s: not its own: %+v", side.ID, u)
+				}
+			}
+			for _, o := range orders {
+				if o.TenantID != side.ID || o.User == nil || o.User.Name != from.Text("user", o.User.ID) {
+					t.Errorf("%s: not its own: %+v", side.ID, o)
+				}
+			}
+		})
+	}
+	close(start)
+	wg.Wait()
 }

@@ -2,6 +2,7 @@ package test
 
 import (
 	"database/sql"
+	"os"
 	"sync"
 	"testing"
 
@@ -18,7 +19,13 @@ import (
 // a statement. Its role is an ordinary one: a superuser would prove nothing.
 func TestPostgres(t *testing.T) {
 	t.Parallel()
-	for _, mode := range []string{"cache_statement", "exec", "simple_protocol"} {
+	modes := []string{"cache_statement"}
+	if os.Getenv("TENANCY_TEST_MODES") == "all" {
+		modes = append(modes, "exec", "simple_protocol")
+	} else {
+		t.Log("TENANCY_TEST_MODES=all runs the suite in the modes exec and simple_protocol as well")
+	}
+	for _, mode := range modes {
 		for _, s := range []conformance.Subject{
 			{Name: "schema", Strategy: func(testing.TB) tenancy.Strategy { return strategies.Schema{} }, Columnless: true},
 			{Name: "rls", Strategy: func(testing.TB) tenancy.Strategy { return strategies.RLS{} }},

@@ -12,11 +12,16 @@ import (
 	"github.com/gormtenancy/tenancy/test/conformance"
 )
 
-// openSQLite opens a new database file. Transactions take the write lock when they
-// begin, so that several handles may write.
+// openSQLite opens a new database file.
 func openSQLite(t testing.TB, cfg *gorm.Config) *gorm.DB {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "base.db")
+	return openFile(t, filepath.Join(t.TempDir(), "base.db"), cfg)
+}
+
+// openFile opens a database file. Transactions take the write lock when they begin,
+// so that several handles may write.
+func openFile(t testing.TB, file string, cfg *gorm.Config) *gorm.DB {
+	t.Helper()
 	db, err := gorm.Open(sqlite.Open("file:"+file+"?_foreign_keys=on&_journal_mode=WAL&_synchronous=OFF&_busy_timeout=10000&_txlock=immediate"), cfg)
 	if err != nil {
 		t.Fatal(err)

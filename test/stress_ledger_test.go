@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+
+	"gorm.io/gorm"
 )
 
 // counter is the ID of the folio whose Hits all requests of a tenant count up.
@@ -114,4 +116,31 @@ func (l *ledger) compare(rows []folio) []string {
 		}
 	}
 	return wrong
+}
+
+// The bodies that make the hooks of a folio do something.
+const (
+	panicBefore = "panic before the insert"
+	panicAfter  = "panic after the insert"
+	failAfter   = "fail after the insert"
+	writeAfter  = "write a note after the insert"
+)
+
+func (f *folio) BeforeCreate(*gorm.DB) error {
+	if f.Body == panicBefore {
+		panic(errDeliberate)
+	}
+	return nil
+}
+
+func (f *folio) AfterCreate(tx *gorm.DB) error {
+	switch f.Body {
+	case panicAfter:
+		panic(errDeliberate)
+	case failAfter:
+		return errDeliberate
+	case writeAfter:
+		return tx.Create(&note{Owner: f.Owner, Text: "by a hook"}).Error
+	}
+	return nil
 }

@@ -24,33 +24,6 @@ type request struct {
 // errDeliberate is what operations panic with, and return, on purpose.
 var errDeliberate = errors.New("deliberate")
 
-// The bodies that make the hooks of a folio do something.
-const (
-	panicBefore = "panic before the insert"
-	panicAfter  = "panic after the insert"
-	failAfter   = "fail after the insert"
-	writeAfter  = "write a note after the insert"
-)
-
-func (f *folio) BeforeCreate(*gorm.DB) error {
-	if f.Body == panicBefore {
-		panic(errDeliberate)
-	}
-	return nil
-}
-
-func (f *folio) AfterCreate(tx *gorm.DB) error {
-	switch f.Body {
-	case panicAfter:
-		panic(errDeliberate)
-	case failAfter:
-		return errDeliberate
-	case writeAfter:
-		return tx.Create(&note{Owner: f.Owner, Text: "by a hook"}).Error
-	}
-	return nil
-}
-
 var operations = []struct {
 	name string
 	run  func(*request) error

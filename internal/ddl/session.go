@@ -26,8 +26,7 @@ func Exclusive(ctx context.Context, db *sql.DB, dialect, key string, fn func(tx 
 		return exclusiveSQLite(ctx, conn, fn)
 	case "postgres":
 		return inTransaction(ctx, conn, func(tx gorm.ConnPool) error {
-			// Released with the transaction: nothing is left on a connection of a pooler.
-			if _, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock(hashtextextended($1, $2))", key, lockSeed); err != nil {
+			if err := Lock(ctx, tx, key); err != nil {
 				return err
 			}
 			return fn(tx)
@@ -35,6 +34,13 @@ func Exclusive(ctx context.Context, db *sql.DB, dialect, key string, fn func(tx 
 	default:
 		return inTransaction(ctx, conn, fn)
 	}
+}
+
+// Lock waits for a lock of PostgreSQL that is released with the transaction tx: nothing
+// is left on a connection of a pooler.
+func Lock(ctx context.Context, tx gorm.ConnPool, key string) error {
+	_, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock(hashtextextended($1, $2))", key, lockSeed)
+	return err
 }
 
 // lockSeed keeps this module's advisory locks apart from the application's.

@@ -2,9 +2,11 @@ package conformance
 
 import (
 	"context"
+	"reflect"
 	"time"
 
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 
 	"github.com/gormtenancy/tenancy"
 )
@@ -135,6 +137,35 @@ func rawChecks() []check {
 				c.Own(users)
 				_ = c.me.Model(&User{}).Where(text).Update("age", 1).Error
 				_ = c.me.Where(text).Or("1 = 1").Delete(&Comment{}).Error
+			}
+		}},
+		{"raw texts that comment the rest away, or add to it", func(c *Case) {
+			names := func(tx *gorm.DB) *gorm.DB { return tx.Model(&User{}).Select("name") }
+			for i, query := range []*gorm.DB{
+				c.me.Select("* FROM users --"), c.me.Select("* FROM users /*"), c.me.Select("users.* FROM users;--"), c.me.Select("* FROM users #"),
+				c.me.Table("users --"), c.me.Table("users -- "), c.me.Table("users u --"), c.me.Table("users /*"), c.me.Table("users AS u /* */ --"), c.me.Table("users AS --"),
+				c.me.Joins("--"), c.me.Joins("JOIN users AS u ON 1 = 1 --"), c.me.Joins("/*"), c.me.Joins(", users AS u"), c.me.Joins("CROSS JOIN users u").Select("u.*"),
+				c.me.Where("1 = 1 --"), c.me.Where("1 = 1 /*"), c.me.Not("1 = 0) OR (1 = 1"), c.me.Where("1 = 1").Or("1 = 1 --"),
+				c.me.Order("id LIMIT 0 UNION SELECT * FROM users"), c.me.Order("id -- "), c.me.Group("id UNION ALL SELECT * FROM users --"),
+				c.me.Group("id").Having("1 = 1 UNION ALL SELECT * FROM users"), c.me.Distinct("* FROM users --"), c.me.Select("(SELECT name FROM users u WHERE u.id = 4) AS name"),
+				c.me.Select("name, (SELECT GROUP_CONCAT(name) FROM users) AS email"), c.me.Clauses(clause.Expr{SQL: "1 = 1 --"}),
+				c.me.Where("id IN (?)", names(c.me.DB).Select("id FROM users --")), c.me.Where("name IN (?) OR 1 = 1", names(c.me.Table("users --"))),
+				c.me.Where("id = ? UNION SELECT * FROM users", 1), c.me.Where(gorm.Expr("1 = 1) OR (1 = 1")), c.me.Where("id = @id --", map[string]any{"id": 1}),
+				c.me.Select("*, ? --", 1), c.me.Select("? FROM users --", gorm.Expr("*")), c.me.Table("? --", gorm.Expr("users")), c.me.Order(gorm.Expr("id")).Table("users, users AS v"),
+			} {
+				var users []User
+				sent := query.Find(&users)
+				if _, found := foreign(reflect.ValueOf(users), c.other.ID); found || len(users) > c.me.Users*c.me.Users {
+					c.Errorf("as %s: %d has read %d users: %s", c.me.ID, i, len(users), sent.Statement.SQL.String())
+				}
+			}
+			for _, text := range []string{"age = 1 --", "age = 1 /*", "age) --"} {
+				_ = c.me.Model(&User{}).Where("id = ?", 1).Update(text, 1).Error
+				_ = c.me.Model(&User{}).Where("id = ?", 1).Updates(map[string]any{"age": gorm.Expr("1 WHERE 1 = 1 --")}).Error
+				_ = c.me.Table("users SET age = 1 --").Where("id = ?", 1).Update("age", 1).Error
+				_ = c.me.Table("users --").Where("id = ?", 1).Update("age", 1).Error
+				_ = c.me.Table("comments --").Where("id = ?", 1).Delete(&Comment{}).Error
+				_ = c.me.Clauses(clause.Returning{Columns: []clause.Column{{Name: "* FROM users --", Raw: true}}}).Where("id = ?", 1).Delete(&Comment{}).Error
 			}
 		}},
 	}
