@@ -39,17 +39,27 @@ func splitTable(text string) (name, alias string, ok bool) {
 	}
 	parts := strings.Split(words[0], ".")
 	for i := range parts {
-		if parts[i] = strings.Trim(parts[i], quotes); !isName(parts[i]) {
+		if parts[i], ok = unquoted(parts[i]); !ok {
 			return "", "", false
 		}
 	}
-	alias = strings.Trim(words[1], quotes)
-	return strings.Join(parts, "."), alias, isName(alias)
+	alias, ok = unquoted(words[1])
+	return strings.Join(parts, "."), alias, ok
 }
 
-// quotes are what dialects put around names.
-const quotes = "`\"[]"
-
-func isName(s string) bool {
-	return s != "" && !strings.ContainsAny(s, quotes+"(),;'?@$ ")
+// unquoted returns the name that a word is, and whether it is one: a quoted name, or
+// letters, digits and underscores. Anything else is a text, which may hold anything.
+func unquoted(word string) (string, bool) {
+	const quotes = "`\"["
+	if len(word) > 2 && strings.IndexByte(quotes, word[0]) >= 0 {
+		inner, closed := strings.CutSuffix(word[1:], map[byte]string{'`': "`", '"': `"`, '[': "]"}[word[0]])
+		return inner, closed && !strings.ContainsAny(inner, quotes+"]")
+	}
+	for i := range len(word) {
+		c := word[i]
+		if c != '_' && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c < 0x80 {
+			return "", false
+		}
+	}
+	return word, word != ""
 }

@@ -150,6 +150,26 @@ func TestPGVerifyNamesWhatDiffers(t *testing.T) {
 	}
 }
 
+// TestPGOpenPolicyOpensNothing: policies of one kind are alternatives, so one that somebody
+// adds would open the table, were there not one that all rows have to pass.
+func TestPGOpenPolicyOpensNothing(t *testing.T) {
+	server := newPG(t)
+	s := openPG(t, server, pgRLS, pgSetup{models: []any{&reply{}}})
+	s.provision(t, "acme")
+	server.run(t, "CREATE POLICY open ON replies USING (true) WITH CHECK (true)")
+	for _, id := range []string{"acme", "globex"} {
+		must(t, s.as(id).Create(&reply{Owner: id}).Error)
+	}
+	s.repliesOf(t, "acme", 1)
+	s.repliesOf(t, "globex", 1)
+	wantKind(t, s.as("acme").Exec("INSERT INTO replies (owner, tenant_id) VALUES ('acme', 'globex')").Error, tenancy.ErrTenantMismatch)
+	if done := s.as("acme").Exec("UPDATE replies SET owner = 'thief'"); done.Error != nil || done.RowsAffected != 1 {
+		t.Errorf("changed %d rows: %v", done.RowsAffected, done.Error)
+	}
+	must(t, s.system().Exec("UPDATE replies SET owner = 'thief'").Error)
+	same(t, "owners", server.ask(t, "SELECT owner FROM replies"), []string{"thief", "globex"})
+}
+
 // TestPGApplicationsRole: the role that serves tenants owns nothing and creates nothing.
 func TestPGApplicationsRole(t *testing.T) {
 	server := newPG(t)
