@@ -141,6 +141,9 @@ func (r *route) inspect(query string, built bool, args []any) (string, error) {
 	if r.binding.Filter == FilterOnly {
 		return query, r.inspectNarrowed(query, built, args)
 	}
+	if r.binding.Filter == FilterRequired && !built && sqltext.Truncates(query) {
+		return "", r.refusal(nil, "TRUNCATE knows no row-level security and empties the table for all tenants; DELETE the tenant's rows, or use WithRawSQL")
+	}
 	if r.binding.Names.Schema != "" {
 		return query, r.inspectSchemas(query, built)
 	}

@@ -3,6 +3,7 @@ package strategies
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"gorm.io/gorm"
@@ -19,7 +20,7 @@ type schemas struct {
 }
 
 func (s *schemas) Bind(t tenancy.Tenant) (tenancy.Binding, error) {
-	name, err := schemaOf(t, names.Limit("postgres"))
+	name, err := s.schemaOf(t)
 	if err != nil {
 		return tenancy.Binding{}, err
 	}
@@ -29,19 +30,22 @@ func (s *schemas) Bind(t tenancy.Tenant) (tenancy.Binding, error) {
 	}, nil
 }
 
-// schemaOf is the name of a tenant's schema or database.
-func schemaOf(t tenancy.Tenant, limit int) (string, error) {
-	if t.Schema != "" {
-		if err := names.Override(t.Schema, limit); err != nil {
-			return "", &tenancy.Error{Kind: tenancy.ErrInvalidTenant, Tenant: t.ID, Cause: err}
+// schemaOf is the name of a tenant's schema. It is none that tenants have in common.
+func (s *schemas) schemaOf(t tenancy.Tenant) (string, error) {
+	name := t.Schema
+	if name == "" {
+		base, err := baseOf(t)
+		if err != nil {
+			return "", err
 		}
-		return t.Schema, nil
+		name = names.Container(base)
+	} else if err := names.Override(name, names.Limit("postgres")); err != nil {
+		return "", &tenancy.Error{Kind: tenancy.ErrInvalidTenant, Tenant: t.ID, Cause: err}
 	}
-	base, err := baseOf(t)
-	if err != nil {
-		return "", err
+	if name == s.cfg.sharedSchema() || slices.Contains(s.cfg.Extensions, name) {
+		return "", &tenancy.Error{Kind: tenancy.ErrInvalidTenant, Tenant: t.ID, Detail: fmt.Sprintf("the schema %q is common to all tenants; choose another", name)}
 	}
-	return names.Container(base), nil
+	return name, nil
 }
 
 // searchPath is the value of search_path for a schema: the schema, the extensions', and
@@ -65,7 +69,7 @@ func quoteIdent(name string) string {
 }
 
 func (s *schemas) Group(t tenancy.Tenant) string {
-	name, err := schemaOf(t, names.Limit("postgres"))
+	name, err := s.schemaOf(t)
 	if err != nil {
 		return "invalid " + t.ID
 	}

@@ -51,6 +51,21 @@ func execSettled(ctx context.Context, pool gorm.ConnPool, target *Target, query 
 		}
 		return pool.ExecContext(ctx, query, args...)
 	}
+	result, err := execOnce(ctx, pool, target, query, args)
+	if !stalePlan(err) {
+		return result, err
+	}
+	err = onOneConn(ctx, pool, func(conn gorm.ConnPool) error {
+		result, err = execOnce(ctx, conn, target, query, args)
+		if stalePlan(err) {
+			result, err = execOnce(ctx, conn, target, query, args)
+		}
+		return err
+	})
+	return result, err
+}
+
+func execOnce(ctx context.Context, pool gorm.ConnPool, target *Target, query string, args []any) (sql.Result, error) {
 	tx, err := beginSettled(ctx, pool, target, nil)
 	if err != nil {
 		return nil, err
@@ -63,15 +78,40 @@ func execSettled(ctx context.Context, pool gorm.ConnPool, target *Target, query 
 	return result, tx.Commit()
 }
 
-// querySettled runs one query in a transaction of its own, which the caller's rows end.
-// A query whose plan was made for tables of another shape is asked once more: tables
-// of tenants may differ while a fleet is being migrated.
-func querySettled(ctx context.Context, pool gorm.ConnPool, target *Target, query string, args []any) (*sql.Rows, func(error) error, error) {
-	rows, finish, err := queryOnce(ctx, pool, target, query, args)
-	if stalePlan(err) && !isTransaction(pool) {
-		return queryOnce(ctx, pool, target, query, args)
+// onOneConn runs fn on one connection of pool. A connection forgets a stale plan when
+// it has failed with it, so the second attempt there meets none.
+func onOneConn(ctx context.Context, pool gorm.ConnPool, fn func(conn gorm.ConnPool) error) error {
+	conn, err := connOf(ctx, pool)
+	if err != nil {
+		return err
 	}
-	return rows, finish, err
+	defer func() { _ = conn.Close() }()
+	return fn(conn)
+}
+
+// querySettled runs one query in a transaction of its own, which the caller's rows end.
+// A query whose plan was made for tables of another shape is asked again: tables of
+// tenants may differ while a fleet is being migrated.
+func querySettled(
+	ctx context.Context, pool gorm.ConnPool, target *Target, query string, args []any,
+) (rows *sql.Rows, finish func(error) error, err error) {
+	rows, finish, err = queryOnce(ctx, pool, target, query, args)
+	if !stalePlan(err) || isTransaction(pool) {
+		return rows, finish, err
+	}
+	conn, err := connOf(ctx, pool)
+	if err != nil {
+		return nil, nil, err
+	}
+	rows, finish, err = queryOnce(ctx, conn, target, query, args)
+	if stalePlan(err) {
+		rows, finish, err = queryOnce(ctx, conn, target, query, args)
+	}
+	if err != nil {
+		_ = conn.Close()
+		return nil, nil, err
+	}
+	return rows, func(ended error) error { return errors.Join(finish(ended), conn.Close()) }, nil
 }
 
 func queryOnce(ctx context.Context, pool gorm.ConnPool, target *Target, query string, args []any) (*sql.Rows, func(error) error, error) {
@@ -105,8 +145,19 @@ func isTransaction(pool gorm.ConnPool) bool {
 	return ok
 }
 
-// stalePlan recognises "cached plan must not change result type".
+// stalePlan recognises what a driver meets that remembers a statement by its text:
+// "cached plan must not change result type", and the same of descriptions.
 func stalePlan(err error) bool {
 	var state interface{ SQLState() string }
-	return errors.As(err, &state) && state.SQLState() == "0A000" && strings.Contains(err.Error(), "cached plan")
+	if !errors.As(err, &state) {
+		return false
+	}
+	switch state.SQLState() {
+	case "0A000":
+		return strings.Contains(err.Error(), "cached plan")
+	case "08P01":
+		return strings.Contains(err.Error(), "result formats") // a description that was made for another table
+	default:
+		return false
+	}
 }
