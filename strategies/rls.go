@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/schema"
@@ -169,6 +170,11 @@ func (p *policies) Verify(ctx context.Context, t tenancy.Tenant) error {
 			return err
 		}
 	}
+	if len(differences) == 0 {
+		if differences, err = p.crossing(ctx, base, t); err != nil {
+			return err
+		}
+	}
 	mixed, err := canary(ctx, base, p.cfg.setting())
 	if err != nil {
 		return err
@@ -177,6 +183,50 @@ func (p *policies) Verify(ctx context.Context, t tenancy.Tenant) error {
 		differences = append(differences, "two transactions saw each other's setting: the pooler mixes sessions; use its transaction mode")
 	}
 	return absentOrDrifted(p.in, t, differences)
+}
+
+// crossing finds the tenant's rows whose foreign keys lead to rows that the tenant does
+// not see: foreign keys are checked without policies.
+func (p *policies) crossing(ctx context.Context, base beginner, t tenancy.Tenant) ([]string, error) {
+	b, err := p.Bind(t)
+	if err != nil {
+		return nil, err
+	}
+	references, err := p.in.References()
+	if err != nil {
+		return nil, err
+	}
+	tx, err := base.BeginTx(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = tx.Rollback() }()
+	if err := tenancy.Settle(ctx, tx, b); err != nil {
+		return nil, err
+	}
+	var found []string
+	for _, ref := range references {
+		rows, err := scalar[int](ctx, tx, danglingQuery(ref))
+		if err != nil {
+			return nil, err
+		}
+		if rows > 0 {
+			found = append(found, fmt.Sprintf("%d rows of %s refer to rows of another tenant in %s, or to none", rows, ref.Table, ref.Parent))
+		}
+	}
+	return found, nil
+}
+
+// danglingQuery counts the rows whose reference is set and leads to no row in sight.
+func danglingQuery(ref tenancy.Reference) string {
+	var set, equal []string
+	for _, columns := range ref.Columns {
+		child, parent := "c."+quoteIdent(columns[0]), "p."+quoteIdent(columns[1])
+		set = append(set, child+" IS NOT NULL")
+		equal = append(equal, child+" = "+parent)
+	}
+	return fmt.Sprintf("SELECT count(*) FROM %s c WHERE %s AND NOT EXISTS (SELECT 1 FROM %s p WHERE %s)",
+		quoteIdent(ref.Table), strings.Join(set, " AND "), quoteIdent(ref.Parent), strings.Join(equal, " AND "))
 }
 
 func (p *policies) compare(ctx context.Context, base beginner) ([]string, error) {

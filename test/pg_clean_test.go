@@ -103,10 +103,10 @@ func cleanPanics() []cleanCase {
 	}
 	var cases []cleanCase
 	for use, places := range map[string][]string{
-		"create": {"before save", "before create", "after create", "early create", "early created", "late create", "late created"},
-		"update": {"before save", "before update", "after update", "early update", "early updated", "late update", "late updated"},
+		"create": {"before save", "before create", "after create"},
+		"update": {"before save", "before update", "after update"},
 		"save":   {"before save", "after update"},
-		"delete": {"before delete", "after delete", "early delete", "early deleted", "late delete", "late deleted"},
+		"delete": {"before delete", "after delete"},
 		"find":   {"after find", "early query", "early queried", "late query", "late queried"},
 		"raw":    {"early raw", "early rawed", "late raw", "late rawed"},
 		"row":    {"early row", "late row"},
