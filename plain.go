@@ -94,7 +94,7 @@ func plainValue(value any) bool {
 	switch value.(type) {
 	case nil, string, bool, int, int64, uint, float64, []byte:
 		return true
-	case clause.Expression, clause.Interface, clause.Column, clause.Table, gorm.Valuer, *gorm.DB:
+	case clause.Interface, clause.Expression, clause.Column, clause.Table, gorm.Valuer, *gorm.DB:
 		return false
 	}
 	switch reflect.TypeOf(value).Kind() {

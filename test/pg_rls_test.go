@@ -81,10 +81,18 @@ var rlsTypes = []struct {
 }{
 	{"rls_texts", rlsText{}, [2]string{"acme", "o'brien"}, []string{"Acme", "acme "}},
 	{"rls_varchars", rlsVarchar{}, [2]string{"acme-limited", "globex"}, []string{"acme-limited-and-more", "acme-limited "}},
-	{"rls_uuid_texts", rlsUUIDText{}, [2]string{"6ba7b810-9dad-11d1-80b4-00c04fd430c8", "00000000-0000-0000-0000-000000000001"},
-		[]string{"6BA7B810-9DAD-11D1-80B4-00C04FD430C8", "{6ba7b810-9dad-11d1-80b4-00c04fd430c8}", "6ba7b8109dad11d180b400c04fd430c8", "acme"}},
-	{"rls_uuid_types", rlsUUIDType{}, [2]string{"6ba7b810-9dad-11d1-80b4-00c04fd430c8", "00000000-0000-0000-0000-000000000001"},
-		[]string{"6BA7B810-9DAD-11D1-80B4-00C04FD430C8", "acme"}},
+	{
+		"rls_uuid_texts",
+		rlsUUIDText{},
+		[2]string{"6ba7b810-9dad-11d1-80b4-00c04fd430c8", "00000000-0000-0000-0000-000000000001"},
+		[]string{"6BA7B810-9DAD-11D1-80B4-00C04FD430C8", "{6ba7b810-9dad-11d1-80b4-00c04fd430c8}", "6ba7b8109dad11d180b400c04fd430c8", "acme"},
+	},
+	{
+		"rls_uuid_types",
+		rlsUUIDType{},
+		[2]string{"6ba7b810-9dad-11d1-80b4-00c04fd430c8", "00000000-0000-0000-0000-000000000001"},
+		[]string{"6BA7B810-9DAD-11D1-80B4-00C04FD430C8", "acme"},
+	},
 	{"rls_bigints", rlsBigint{}, [2]string{"42", "7"}, []string{"042", " 42", "+42", "acme", "42.0", "99999999999999999999"}},
 }
 

@@ -22,10 +22,10 @@ func Balanced(fragment string) bool {
 			if depth == maxDepth {
 				return false
 			}
-			open[depth] = t.char //nolint:gosec // depth is below maxDepth
+			open[depth] = t.char
 			depth++
 		case t.char == ')', t.char == ']':
-			if depth == 0 || open[depth-1] != opening(t.char) {
+			if depth == 0 || open[depth-1] != opening(t.char) { //nolint:gosec // depth is at most maxDepth
 				return false
 			}
 			depth--

@@ -1,0 +1,7 @@
+package tenancy_test
+
+// Plan is a shared model of the tests.
+type Plan struct {
+	ID   uint
+	Name string
+}
