@@ -102,11 +102,11 @@ func TestResolve(t *testing.T) {
 		t.Run("error", func(t *testing.T) {
 			db := s.db.WithContext(in("error"))
 			for _, use := range uses {
-				if err := calmly(func() error { return use.run(db) }); err != error(mine) { //nolint:errorlint // the very same
+				if err := calmly(func() error { return use.run(db) }); err != error(mine) {
 					t.Errorf("%s: the error came back as %#v", use.name, err)
 				}
 			}
-			if tx := db.Begin(); tx.Error != error(mine) { //nolint:errorlint // the very same
+			if tx := db.Begin(); tx.Error != error(mine) {
 				t.Errorf("Begin: the error came back as %#v", tx.Error)
 			}
 		})
@@ -159,7 +159,7 @@ func TestCallersErrors(t *testing.T) {
 						return db.Scopes(func(tx *gorm.DB) *gorm.DB { _ = tx.AddError(mine); return tx }).Find(&[]folio{}).Error
 					},
 				} {
-					if err := run(); err != error(mine) { //nolint:errorlint // the very same
+					if err := run(); err != error(mine) {
 						t.Errorf("%s: the error came back as %#v", name, err)
 					}
 				}

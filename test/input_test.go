@@ -36,7 +36,7 @@ func wellMade(t testing.TB, err, kind error, cure string) {
 		return
 	}
 	for _, sentinel := range sentinels {
-		if is := errors.Is(err, sentinel); is != (sentinel == kind) { //nolint:errorlint // the very sentinel
+		if is := errors.Is(err, sentinel); is != (sentinel == kind) {
 			t.Errorf("%q is %q: %v", err, sentinel, is)
 		}
 	}

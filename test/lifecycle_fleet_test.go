@@ -133,7 +133,7 @@ func TestUpSourceFails(t *testing.T) {
 		inOrder(t, report, "acme: done", "globex: done")
 		wantKind(t, err, errSource)
 		var partial *migrate.PartialError
-		if !errors.As(err, &partial) || partial.Source != errSource { //nolint:errorlint // the very same
+		if !errors.As(err, &partial) || partial.Source != errSource {
 			t.Errorf("the source's error came back as %v", err)
 		}
 		if asked != 2 {

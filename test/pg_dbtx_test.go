@@ -33,7 +33,7 @@ func pgOwners(ctx context.Context, dbtx gorm.ConnPool) ([]string, error) {
 type dbtxCase struct {
 	*testing.T
 	site         *pgSite
-	acme, globex context.Context //nolint:containedctx // of two tenants at once
+	acme, globex context.Context
 }
 
 func (c dbtxCase) sees(ctx context.Context, dbtx gorm.ConnPool, want ...string) {

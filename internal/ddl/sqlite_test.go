@@ -118,7 +118,7 @@ func TestRollBack(t *testing.T) {
 					return end()
 				})
 			}()
-			if err != errMine { //nolint:errorlint // the very same
+			if err != errMine {
 				t.Errorf("the error came back as %v", err)
 			}
 			if number(t, db, "SELECT count(*) FROM sqlite_master WHERE name = 'more'") != 0 || number(t, db, "SELECT count(*) FROM children") != 2 {

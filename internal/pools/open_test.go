@@ -150,7 +150,7 @@ func TestFailedOpeningIsRetried(t *testing.T) {
 		c := pools.New[*fakePool](pools.Config{})
 		boom := errors.New("boom")
 		var calls atomic.Int32
-		fail := func(context.Context) (*fakePool, error) { //nolint:unparam // it always fails
+		fail := func(context.Context) (*fakePool, error) {
 			calls.Add(1)
 			time.Sleep(time.Second)
 			return nil, boom
@@ -159,7 +159,7 @@ func TestFailedOpeningIsRetried(t *testing.T) {
 			go func() {
 				_, release, err := c.Acquire(t.Context(), "a", fail)
 				release()
-				if err != boom { //nolint:errorlint // not even wrapped
+				if err != boom {
 					t.Errorf("err = %v, want it unchanged", err)
 				}
 			}()

@@ -129,16 +129,16 @@ func TestFailures(t *testing.T) {
 	for name, pool := range map[string]gorm.ConnPool{"router": f.pool(), "failed": routing.Failed(errNobody)} {
 		ctx := context.Background()
 		_, execErr := pool.ExecContext(ctx, whose)
-		_, queryErr := pool.QueryContext(ctx, whose) //nolint:rowserrcheck,sqlclosecheck // there are none
+		_, queryErr := pool.QueryContext(ctx, whose)
 		_, rowErr := row(ctx, pool)
 		failed := pool.QueryRowContext(ctx, whose)
 		for _, err := range []error{execErr, queryErr, rowErr, failed.Err(), failed.Scan(new(string))} {
-			if err != errNobody { //nolint:errorlint // the very same
+			if err != errNobody {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
 	}
-	if _, err := f.pool().BeginTx(context.Background(), nil); err != errNobody { //nolint:errorlint // the very same
+	if _, err := f.pool().BeginTx(context.Background(), nil); err != errNobody {
 		t.Errorf("begin: %v", err)
 	}
 	if _, err := f.pool().PrepareContext(as("acme"), whose); !errors.Is(err, routing.ErrPrepare) {
@@ -150,7 +150,7 @@ func TestFailures(t *testing.T) {
 		return s, f.pool().QueryRowContext(as("acme"), "SELECT * FROM missing").Scan(&s)
 	}()
 	for _, err := range []error{execErr, rowErr} {
-		if err != errExplain { //nolint:errorlint // the very same
+		if err != errExplain {
 			t.Errorf("the error was not explained: %v", err)
 		}
 	}
@@ -171,7 +171,7 @@ func TestTx(t *testing.T) {
 	for name, want := range map[string]error{"globex": errMismatch, "other": errMismatch} {
 		_, rowErr := row(as(name), tx)
 		_, execErr := tx.ExecContext(as(name), "DELETE FROM whose")
-		_, queryErr := tx.QueryContext(as(name), whose) //nolint:rowserrcheck,sqlclosecheck // there are none
+		_, queryErr := tx.QueryContext(as(name), whose)
 		_, prepareErr := tx.PrepareContext(as(name), whose)
 		for _, err := range []error{rowErr, execErr, queryErr, prepareErr} {
 			if !errors.Is(err, want) {

@@ -33,7 +33,7 @@ func TestPushedOut(t *testing.T) {
 		t.Errorf("%d statements are kept, the oldest too", p.stmts.Len())
 	}
 	_, execErr := found.ExecContext(ctx)
-	_, queryErr := found.QueryContext(ctx) //nolint:rowserrcheck,sqlclosecheck // there are none
+	_, queryErr := found.QueryContext(ctx)
 	for _, err := range []error{execErr, queryErr, found.QueryRowContext(ctx).Err()} {
 		if !evicted(err) {
 			t.Errorf("%v is not recognised", err)
