@@ -203,6 +203,9 @@ func (s *schemas) crossing(ctx context.Context, tx gorm.ConnPool, schema, condit
 			UNION ALL
 			SELECT 'view', r.ev_class, d.refobjid FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid
 			WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass
+			UNION ALL
+			SELECT 'row type', d.objid, t.typrelid FROM pg_depend d JOIN pg_type t ON t.oid = d.refobjid
+			WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_type'::regclass AND t.typrelid <> 0
 		), named AS (
 			SELECT DISTINCT l.link, cn.nspname::text AS child_schema, c.relname::text AS child,
 			                pn.nspname::text AS parent_schema, p.relname::text AS parent

@@ -41,7 +41,7 @@ func TestPGBouncer(t *testing.T) {
 			t.Run(k.name+"/"+mode, func(t *testing.T) {
 				s := openPG(t, bounced, k, pgSetup{models: []any{&fragile{}}, conns: bounceClients, settings: map[string]string{"default_query_exec_mode": mode}})
 				b := &bounce{site: s}
-				b.run(t, pgDuration(1500*time.Millisecond, 10*time.Second))
+				b.run(t, pgDuration(time.Second, 10*time.Second))
 				t.Logf("%d operations, %d cancelled, %d crossings", b.operations.Load(), b.cancelled.Load(), b.crossings.Load())
 				if b.crossings.Load() > 0 || b.operations.Load() < bounceClients {
 					t.Fail()

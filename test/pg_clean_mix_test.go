@@ -92,7 +92,7 @@ func TestPGPoolStaysClean(t *testing.T) {
 			s := openFragile(t, server, run.kind, pgSetup{gorm: run.gorm})
 			s.provision(t, "acme", "globex")
 			m := &mixture{site: s}
-			m.run(t, pgDuration(1500*time.Millisecond, 10*time.Second))
+			m.run(t, pgDuration(time.Second, 10*time.Second))
 			s.clean(t, fragilePath)
 			t.Logf("%d operations, %d failed, %d panics, %d kills", m.operations.Load(), m.failed.Load(), m.panics.Load(), m.kills.Load())
 			if m.operations.Load() == m.failed.Load() || m.failed.Load() == 0 || m.panics.Load() == 0 || m.kills.Load() == 0 {

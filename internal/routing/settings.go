@@ -103,15 +103,15 @@ func querySettled(
 	if err != nil {
 		return nil, nil, err
 	}
-	rows, finish, err = queryOnce(ctx, conn, target, query, args)
+	rows, end, err := queryOnce(ctx, conn, target, query, args)
 	if stalePlan(err) {
-		rows, finish, err = queryOnce(ctx, conn, target, query, args)
+		rows, end, err = queryOnce(ctx, conn, target, query, args)
 	}
 	if err != nil {
 		_ = conn.Close()
 		return nil, nil, err
 	}
-	return rows, func(ended error) error { return errors.Join(finish(ended), conn.Close()) }, nil
+	return rows, func(ended error) error { return errors.Join(end(ended), conn.Close()) }, nil
 }
 
 func queryOnce(ctx context.Context, pool gorm.ConnPool, target *Target, query string, args []any) (*sql.Rows, func(error) error, error) {
