@@ -55,13 +55,14 @@ func execSettled(ctx context.Context, pool gorm.ConnPool, target *Target, query 
 	if !stalePlan(err) {
 		return result, err
 	}
-	err = onOneConn(ctx, pool, func(conn gorm.ConnPool) error {
+	conn, back, err := oneConn(ctx, pool)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = back() }()
+	if result, err = execOnce(ctx, conn, target, query, args); stalePlan(err) {
 		result, err = execOnce(ctx, conn, target, query, args)
-		if stalePlan(err) {
-			result, err = execOnce(ctx, conn, target, query, args)
-		}
-		return err
-	})
+	}
 	return result, err
 }
 
@@ -78,15 +79,17 @@ func execOnce(ctx context.Context, pool gorm.ConnPool, target *Target, query str
 	return result, tx.Commit()
 }
 
-// onOneConn runs fn on one connection of pool. A connection forgets a stale plan when
-// it has failed with it, so the second attempt there meets none.
-func onOneConn(ctx context.Context, pool gorm.ConnPool, fn func(conn gorm.ConnPool) error) error {
-	conn, err := connOf(ctx, pool)
-	if err != nil {
-		return err
+// oneConn returns one connection of pool, and what gives it back. A connection forgets a
+// stale plan when it has failed with it, so a second attempt there meets none.
+func oneConn(ctx context.Context, pool gorm.ConnPool) (conn gorm.ConnPool, back func() error, err error) {
+	if pinned, ok := pool.(*sql.Conn); ok {
+		return pinned, func() error { return nil }, nil
 	}
-	defer func() { _ = conn.Close() }()
-	return fn(conn)
+	own, err := connOf(ctx, pool)
+	if err != nil {
+		return nil, nil, err
+	}
+	return own, own.Close, nil
 }
 
 // querySettled runs one query in a transaction of its own, which the caller's rows end.
@@ -99,7 +102,7 @@ func querySettled(
 	if !stalePlan(err) || isTransaction(pool) {
 		return rows, finish, err
 	}
-	conn, err := connOf(ctx, pool)
+	conn, back, err := oneConn(ctx, pool)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -108,10 +111,10 @@ func querySettled(
 		rows, end, err = queryOnce(ctx, conn, target, query, args)
 	}
 	if err != nil {
-		_ = conn.Close()
+		_ = back()
 		return nil, nil, err
 	}
-	return rows, func(ended error) error { return errors.Join(end(ended), conn.Close()) }, nil
+	return rows, func(ended error) error { return errors.Join(end(ended), back()) }, nil
 }
 
 func queryOnce(ctx context.Context, pool gorm.ConnPool, target *Target, query string, args []any) (*sql.Rows, func(error) error, error) {
