@@ -113,10 +113,16 @@ func (f fromTable) Build(builder clause.Builder) {
 func (b *bound) from(stmt *gorm.Statement, c *clause.Clause) {
 	from, ok := c.Expression.(clause.From)
 	b.plain = b.plain && ok && len(from.Tables) == 0 && len(from.Joins) == 0
-	if !ok || !b.route.narrows() {
+	if !ok {
 		return
 	}
 	table, renamed := b.physical()
+	if !b.route.narrows() { // a shared table, which has its own place
+		if renamed && len(from.Tables) == 0 {
+			c.Expression = fromTable{table, from.Joins}
+		}
+		return
+	}
 	if len(from.Joins) == 0 && len(from.Tables) == 0 {
 		if renamed {
 			c.Expression = fromTable{table: table}

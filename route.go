@@ -229,7 +229,8 @@ func (r *route) inspectShared(query string, built bool, _ []any) (string, error)
 		return "", r.in.problemNoTenant()
 	}
 	rewriter := sqltext.Rewriter{Quote: r.in.quote, Resolve: func(name string) (string, sqltext.Resolution) {
-		if known := r.in.models.find(name); known != nil && known.shared {
+		logical := strings.TrimPrefix(name, r.binding.Names.Shared+".")
+		if r.in.IsShared(name) || r.in.IsShared(logical) {
 			return name, sqltext.Keep
 		}
 		return "", sqltext.Unknown
