@@ -181,9 +181,9 @@ func (r *route) inspectSchemas(query string, built bool) error {
 }
 
 // namesContainer reports whether a text qualifies anything by a name of the form that
-// tenants' schemas have, other than own.
+// tenants' schemas have, other than own. An unquoted name may be in any case.
 func namesContainer(query, own string) bool {
-	for rest := query; ; {
+	for rest := strings.ToLower(query); ; {
 		at := strings.Index(rest, names.SchemaPrefix)
 		if at < 0 {
 			return false
@@ -195,7 +195,8 @@ func namesContainer(query, own string) bool {
 		}
 		name := rest[:end]
 		rest = rest[end:]
-		if after := strings.TrimLeft(rest, "\" \t\n"); name != own && strings.HasPrefix(after, ".") {
+		after := strings.TrimLeft(rest, "\" \t\r\n\f\v")
+		if name != own && (strings.HasPrefix(after, ".") || strings.HasPrefix(after, "/*") || strings.HasPrefix(after, "--")) {
 			return true
 		}
 	}

@@ -2,8 +2,8 @@ package sqltext
 
 import "strings"
 
-// Truncates reports whether a text may hold a TRUNCATE: the word stands in it, outside
-// of nothing in particular. A text that has it in a string is a rare one.
+// Truncates reports whether a text may hold a TRUNCATE: whether the word stands anywhere
+// in it, in a string or a comment as well.
 func Truncates(query string) bool {
 	const word = "truncate"
 	for i := 0; i+len(word) <= len(query); i++ {
