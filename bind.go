@@ -43,6 +43,7 @@ type bound struct {
 	extra    []clause.Expression
 	where    bool // a WHERE was written
 	plain    bool // see plain.go
+	listed   bool // its FROM is a list of tables
 	conflict conflict
 
 	// Kept here to be allocated with the rest.
@@ -53,6 +54,12 @@ type bound struct {
 
 // Plain implements routing.Note.
 func (b *bound) Plain() bool { return b.plain }
+
+// Named implements routing.Note: GORM's own table is named with its place, and others come
+// in by words that can be seen.
+func (b *bound) Named(query string) bool {
+	return !b.table.derived && !b.listed && sqltext.OneTable(query)
+}
 
 // boundTo returns what builder's statement is bound to, or nil.
 func boundTo(builder clause.Builder) *bound {

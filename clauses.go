@@ -116,6 +116,7 @@ func (b *bound) from(stmt *gorm.Statement, c *clause.Clause) {
 	if !ok {
 		return
 	}
+	b.listed = len(from.Tables) > 0
 	table, renamed := b.physical()
 	if !b.route.narrows() { // a shared table, which has its own place
 		if renamed && len(from.Tables) == 0 {

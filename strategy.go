@@ -65,6 +65,9 @@ type Binding struct {
 	// Settings hold while a statement or a transaction of the tenant lasts, and not a
 	// moment longer. PostgreSQL only.
 	Settings []Setting
+	// Pipeline sends Settings and one statement in one round trip, where it can. nil, and
+	// where it cannot: in a transaction, which takes four.
+	Pipeline Pipeline
 	// Names makes the physical names of tables.
 	Names Names
 	// Filter says how statements are narrowed by the tenant column.
@@ -83,6 +86,9 @@ type Pool interface {
 // Setting is a setting of PostgreSQL: its name and its value, which is bound and
 // never pasted.
 type Setting = routing.Setting
+
+// Pipeline sends settings and one statement in one round trip.
+type Pipeline = routing.Pipeline
 
 // Names makes the physical name of a table from its logical one. At most one of
 // Prefix and Schema is set; with neither, both names are the same.

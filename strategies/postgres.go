@@ -11,6 +11,7 @@ import (
 	"github.com/gormtenancy/tenancy"
 	"github.com/gormtenancy/tenancy/internal/ddl"
 	"github.com/gormtenancy/tenancy/internal/names"
+	"github.com/gormtenancy/tenancy/internal/pipeline"
 )
 
 // schemas keeps each tenant in a PostgreSQL schema of its own.
@@ -26,6 +27,7 @@ func (s *schemas) Bind(t tenancy.Tenant) (tenancy.Binding, error) {
 	}
 	return tenancy.Binding{
 		Settings: []tenancy.Setting{{Name: "search_path", Value: s.searchPath(name)}},
+		Pipeline: pipeline.Pgx{},
 		Names:    tenancy.Names{Schema: name, Shared: s.cfg.sharedSchema()},
 	}, nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gormtenancy/tenancy"
 	"github.com/gormtenancy/tenancy/internal/ddl"
+	"github.com/gormtenancy/tenancy/internal/pipeline"
 )
 
 // RLS keeps all tenants in the same tables, and lets PostgreSQL's row-level security
@@ -91,6 +92,7 @@ func (p *policies) Bind(t tenancy.Tenant) (tenancy.Binding, error) {
 	_, err := baseOf(t)
 	return tenancy.Binding{
 		Settings: []tenancy.Setting{{Name: p.cfg.setting(), Value: t.ID}},
+		Pipeline: pipeline.Pgx{},
 		Filter:   tenancy.FilterRequired,
 	}, err
 }

@@ -3,6 +3,7 @@ package routing
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 
 	"gorm.io/gorm"
@@ -96,8 +97,21 @@ func (p *Pool) exec(ctx context.Context, target *Target, from origin, query stri
 		return nil, err
 	}
 	defer release()
-	result, err := target.exec(ctx, pool, query, args)
+	result, err := p.run(ctx, pool, target, from, query, args)
 	return result, target.explain(err)
+}
+
+// run runs a statement, with the target's settings if it has any.
+func (p *Pool) run(ctx context.Context, pool gorm.ConnPool, target *Target, from origin, query string, args []any) (sql.Result, error) {
+	if len(target.Settings) == 0 {
+		return pool.ExecContext(ctx, query, args...)
+	}
+	if pipeline := target.pipeline(pool, from); pipeline != nil {
+		if result, err := execPipelined(ctx, pipeline, pool, target, query, args); !errors.Is(err, ErrNoPipeline) {
+			return result, err
+		}
+	}
+	return execSettled(ctx, pool, target, query, args)
 }
 
 // query lets the pool go as soon as the rows are there: they hold a connection of
@@ -116,11 +130,11 @@ func (p *Pool) query(ctx context.Context, target *Target, from origin, query str
 		rows, err := pool.QueryContext(ctx, query, args...)
 		return rows, target.explain(err)
 	}
-	rows, finish, err := querySettled(ctx, pool, target, query, args)
+	rows, err := p.stream(ctx, pool, target, from, query, args)
 	if err != nil {
 		return nil, target.explain(err)
 	}
-	return p.router.Streams.Rows(ctx, rows, finish)
+	return p.router.Streams.Rows(ctx, rows)
 }
 
 func (p *Pool) queryRow(ctx context.Context, target *Target, from origin, query string, args []any) *sql.Row {
@@ -136,11 +150,25 @@ func (p *Pool) queryRow(ctx context.Context, target *Target, from origin, query 
 	if len(target.Settings) == 0 {
 		return target.row(pool.QueryRowContext(ctx, query, args...))
 	}
-	rows, finish, err := querySettled(ctx, pool, target, query, args)
+	rows, err := p.stream(ctx, pool, target, from, query, args)
 	if err != nil {
 		return failedRow(target.explain(err))
 	}
-	return p.router.Streams.Row(ctx, rows, finish)
+	return p.router.Streams.Row(ctx, rows)
+}
+
+// stream returns the rows of a query with settings, which end when the rows are closed.
+func (p *Pool) stream(ctx context.Context, pool gorm.ConnPool, target *Target, from origin, query string, args []any) (driver.Rows, error) {
+	if pipeline := target.pipeline(pool, from); pipeline != nil {
+		if rows, err := queryPipelined(ctx, pipeline, pool, target, query, args); !errors.Is(err, ErrNoPipeline) {
+			return rows, err
+		}
+	}
+	rows, finish, err := querySettled(ctx, pool, target, query, args)
+	if err != nil {
+		return nil, err
+	}
+	return &stream{inner: rows, finish: finish}, nil
 }
 
 func (p *Pool) begin(ctx context.Context, target *Target, opts *sql.TxOptions) (*Tx, error) {
@@ -187,12 +215,4 @@ func sqlDB(pool gorm.ConnPool) (*sql.DB, error) {
 	default:
 		return nil, gorm.ErrInvalidDB
 	}
-}
-
-// exec runs a statement, with the target's settings if it has any.
-func (t *Target) exec(ctx context.Context, pool gorm.ConnPool, query string, args []any) (sql.Result, error) {
-	if len(t.Settings) == 0 {
-		return pool.ExecContext(ctx, query, args...)
-	}
-	return execSettled(ctx, pool, t, query, args)
 }

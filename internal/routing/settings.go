@@ -13,20 +13,27 @@ import (
 // Setting is a PostgreSQL setting for the length of a transaction.
 type Setting struct{ Name, Value string }
 
-// Settle applies settings to a transaction, for as long as it lasts: set_config with
-// true for is_local (https://www.postgresql.org/docs/current/functions-admin.html).
+// SetLocal is the statement that applies settings to the transaction that it is sent in,
+// for as long as that lasts: set_config with true for is_local
+// (https://www.postgresql.org/docs/current/functions-admin.html).
+func SetLocal(settings []Setting) (query string, args []any) {
+	var b strings.Builder
+	args = make([]any, 0, 2*len(settings))
+	for i, setting := range settings {
+		b.WriteString(map[bool]string{true: "SELECT ", false: ", "}[i == 0])
+		b.WriteString("set_config($" + strconv.Itoa(2*i+1) + ", $" + strconv.Itoa(2*i+2) + ", true)")
+		args = append(args, setting.Name, setting.Value)
+	}
+	return b.String(), args
+}
+
+// Settle applies settings to a transaction, for as long as it lasts.
 func Settle(ctx context.Context, tx gorm.ConnPool, settings []Setting) error {
 	if len(settings) == 0 {
 		return nil
 	}
-	var query strings.Builder
-	args := make([]any, 0, 2*len(settings))
-	for i, setting := range settings {
-		query.WriteString(map[bool]string{true: "SELECT ", false: ", "}[i == 0])
-		query.WriteString("set_config($" + strconv.Itoa(2*i+1) + ", $" + strconv.Itoa(2*i+2) + ", true)")
-		args = append(args, setting.Name, setting.Value)
-	}
-	_, err := tx.ExecContext(ctx, query.String(), args...)
+	query, args := SetLocal(settings)
+	_, err := tx.ExecContext(ctx, query, args...)
 	return err
 }
 
@@ -81,7 +88,7 @@ func execOnce(ctx context.Context, pool gorm.ConnPool, target *Target, query str
 
 // oneConn returns one connection of pool, and what gives it back. A connection forgets a
 // stale plan when it has failed with it, so a second attempt there meets none.
-func oneConn(ctx context.Context, pool gorm.ConnPool) (conn gorm.ConnPool, back func() error, err error) {
+func oneConn(ctx context.Context, pool gorm.ConnPool) (conn *sql.Conn, back func() error, err error) {
 	if pinned, ok := pool.(*sql.Conn); ok {
 		return pinned, func() error { return nil }, nil
 	}

@@ -30,6 +30,8 @@ type Note interface {
 	// Plain reports whether nothing of the user's is in the text but values. It is
 	// asked when the text is sent.
 	Plain() bool
+	// Named reports whether the text names no table but with its place.
+	Named(query string) bool
 }
 
 // Statement returns the pool of stmt inside the transaction. It fails when the
@@ -69,6 +71,8 @@ func (s *Statement) choose(ctx context.Context, query string) (target *Target, f
 			return s.target, written, nil
 		case s.Note != nil && s.Note.Plain():
 			return s.target, plain, nil
+		case s.Note != nil && s.Note.Named(query):
+			return s.target, named, nil
 		default:
 			return s.target, built, nil
 		}

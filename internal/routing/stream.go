@@ -24,46 +24,52 @@ type Streams struct {
 // ErrClosed is returned after Close.
 var ErrClosed = errors.New("the pool was closed")
 
-// Rows returns inner's rows; finish is called once, after inner is closed, with the
-// error that ended the rows, if any. Its own error is that of Rows.Close.
-func (s *Streams) Rows(ctx context.Context, inner *sql.Rows, finish func(error) error) (*sql.Rows, error) {
-	db, request, err := s.open(inner, finish)
+// Rows returns rows as database/sql has them. It closes them in the end, whatever happens.
+func (s *Streams) Rows(ctx context.Context, rows driver.Rows) (*sql.Rows, error) {
+	db, err := s.open()
 	if err != nil {
-		return nil, errors.Join(err, request.Close())
+		return nil, errors.Join(err, rows.Close())
 	}
-	rows, err := db.QueryContext(context.WithValue(ctx, streamKey{}, request), "")
+	made, err := db.QueryContext(context.WithValue(ctx, streamKey{}, rows), "")
 	if err != nil {
-		_ = request.fail(err)
+		fail(rows, err)
 		return nil, err
 	}
-	return rows, nil
+	return made, nil
 }
 
 // Row is Rows for one row.
-func (s *Streams) Row(ctx context.Context, inner *sql.Rows, finish func(error) error) *sql.Row {
-	db, request, err := s.open(inner, finish)
+func (s *Streams) Row(ctx context.Context, rows driver.Rows) *sql.Row {
+	db, err := s.open()
 	if err != nil {
-		return failedRow(errors.Join(err, request.Close()))
+		return failedRow(errors.Join(err, rows.Close()))
 	}
-	row := db.QueryRowContext(context.WithValue(ctx, streamKey{}, request), "")
+	row := db.QueryRowContext(context.WithValue(ctx, streamKey{}, rows), "")
 	if err := row.Err(); err != nil {
-		_ = request.fail(err)
+		fail(rows, err)
 	}
 	return row
 }
 
-func (s *Streams) open(inner *sql.Rows, finish func(error) error) (*sql.DB, *stream, error) {
-	request := &stream{inner: inner, finish: finish}
+// fail closes rows for an error that they could not see themselves.
+func fail(rows driver.Rows, err error) {
+	if s, ok := rows.(*stream); ok {
+		s.ended = err
+	}
+	_ = rows.Close()
+}
+
+func (s *Streams) open() (*sql.DB, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return nil, request, ErrClosed
+		return nil, ErrClosed
 	}
 	if s.db == nil {
 		s.db = sql.OpenDB(streamConnector{})
 		s.db.SetMaxIdleConns(maxIdleStreams)
 	}
-	return s.db, request, nil
+	return s.db, nil
 }
 
 // maxIdleStreams bounds what is kept for the next streams: a few words each.
@@ -92,14 +98,15 @@ func (c streamConnector) Open(string) (driver.Conn, error)             { return 
 type streamConn struct{}
 
 func (streamConn) QueryContext(ctx context.Context, _ string, _ []driver.NamedValue) (driver.Rows, error) {
-	return ctx.Value(streamKey{}).(*stream), nil
+	return ctx.Value(streamKey{}).(driver.Rows), nil
 }
 
 func (streamConn) Prepare(string) (driver.Stmt, error) { return nil, driver.ErrSkip }
 func (streamConn) Begin() (driver.Tx, error)           { return nil, driver.ErrSkip }
 func (streamConn) Close() error                        { return nil }
 
-// stream is a driver.Rows over the rows of another query.
+// stream is a driver.Rows over the rows of another query. finish is called once, after
+// those are closed, with the error that ended them, if any; its own error is Close's.
 type stream struct {
 	inner   *sql.Rows
 	finish  func(error) error
@@ -131,12 +138,6 @@ func (s *stream) Close() error {
 		}
 	})
 	return s.failure
-}
-
-// fail closes the stream for an error that it could not see itself.
-func (s *stream) fail(err error) error {
-	s.ended = err
-	return s.Close()
 }
 
 // Next implements driver.Rows.

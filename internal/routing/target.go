@@ -18,6 +18,8 @@ type Target struct {
 	Acquire func(ctx context.Context) (gorm.ConnPool, func(), error)
 	// Settings hold while a statement or a transaction lasts. PostgreSQL only.
 	Settings []Setting
+	// Pipeline sends the settings and a statement in one round trip. nil: nothing does.
+	Pipeline Pipeline
 	// Inspect takes the last look at a text: it returns the text to send, or why
 	// none is sent. built is true for a text that GORM built for a model. nil: all pass.
 	// It is not asked about statements that are Plain.
@@ -53,6 +55,7 @@ type origin uint8
 const (
 	written origin = iota // the user wrote it
 	built                 // GORM built it, perhaps with texts of the user's in it
+	named                 // built, and whatever the user's texts in it are, they name no table
 	plain                 // GORM built it, and nothing of the user's is in it but values
 )
 
@@ -65,7 +68,7 @@ func (t *Target) inspect(query string, from origin, args []any) (string, error) 
 	if t.Inspect == nil || from == plain {
 		return query, nil
 	}
-	return t.Inspect(query, from == built, args)
+	return t.Inspect(query, from != written, args)
 }
 
 // Refusal is an argument with which no statement is sent. GORM forgets the error of a

@@ -1,0 +1,185 @@
+package pipeline
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"github.com/gormtenancy/tenancy/internal/routing"
+)
+
+// Pgx is the [routing.Pipeline] of connections that pgx's stdlib package made, in its modes
+// cache_statement and exec. The zero value is ready, and safe for concurrent use.
+type Pgx struct{}
+
+// Exec implements [routing.Pipeline].
+func (Pgx) Exec(ctx context.Context, conn any, settings []routing.Setting, query string, args []any) (driver.Result, error) {
+	sent, err := send(ctx, conn, settings, query, args)
+	if err != nil {
+		return nil, err
+	}
+	tag, err := sent.result.Close()
+	if ended := sent.end(); err == nil {
+		err = ended
+	}
+	if err != nil {
+		return nil, err
+	}
+	return driver.RowsAffected(tag.RowsAffected()), nil
+}
+
+// Query implements [routing.Pipeline]. The rows use the connection until they are closed.
+func (Pgx) Query(ctx context.Context, conn any, settings []routing.Setting, query string, args []any, done func() error) (driver.Rows, error) {
+	sent, err := send(ctx, conn, settings, query, args)
+	if err != nil {
+		return nil, err
+	}
+	return &rows{sent: sent, done: done}, nil
+}
+
+// sent is a statement on its way, with the first of its answer.
+type sent struct {
+	session  *session
+	pipeline *pgconn.Pipeline
+	query    string
+	result   *pgconn.ResultReader
+}
+
+// send sends the settings and the statement, and reads until the statement's own answer
+// begins. Whatever fails before that was not done.
+func send(ctx context.Context, conn any, settings []routing.Setting, query string, args []any) (*sent, error) {
+	c, ok := conn.(*stdlib.Conn)
+	if !ok {
+		return nil, routing.ErrNoPipeline
+	}
+	s := sessionOf(c.Conn())
+	set, values := routing.SetLocal(settings)
+	first, err := s.message(ctx, set, values)
+	if err != nil {
+		return nil, err
+	}
+	second, err := s.message(ctx, query, args)
+	if err != nil {
+		return nil, err
+	}
+	p := s.conn.StartPipeline(ctx)
+	for _, name := range s.stale {
+		p.SendDeallocate(name)
+	}
+	first.send(p)
+	second.send(p)
+	sent := &sent{session: s, pipeline: p, query: query}
+	if err := p.Sync(); err != nil {
+		return nil, sent.unsent(ctx, err)
+	}
+	for range s.stale {
+		if _, err := p.GetResults(); err != nil {
+			return nil, sent.unsent(ctx, err)
+		}
+	}
+	s.stale = s.stale[:0]
+	if _, err := p.GetResults(); err != nil {
+		s.forget(set)
+		return nil, sent.unsent(ctx, err)
+	}
+	answer, err := p.GetResults()
+	if err != nil {
+		return nil, sent.failed(err)
+	}
+	sent.result = answer.(*pgconn.ResultReader)
+	return sent, nil
+}
+
+// unsent ends a pipeline in which the statement had no turn.
+func (s *sent) unsent(ctx context.Context, err error) error {
+	_ = s.pipeline.Close()
+	var answered *pgconn.PgError
+	if ctx.Err() == nil && (errors.As(err, &answered) || pgconn.SafeToRetry(err)) {
+		return errors.Join(routing.ErrNoPipeline, err)
+	}
+	return err
+}
+
+// failed ends a pipeline whose statement the server refused. It undid everything with that.
+func (s *sent) failed(err error) error {
+	_ = s.pipeline.Close()
+	s.session.forget(s.query)
+	if unplanned(err) {
+		return errors.Join(routing.ErrNoPipeline, err)
+	}
+	return err
+}
+
+// end reads to the end of the implicit transaction: what is deferred to it fails here.
+func (s *sent) end() error {
+	err := s.pipeline.Close()
+	if err != nil {
+		s.session.forget(s.query)
+	}
+	return err
+}
+
+// unplanned recognises the failure of what was prepared, rather than of what was asked:
+// its plan no longer fits, or is gone.
+func unplanned(err error) bool {
+	var answered *pgconn.PgError
+	if !errors.As(err, &answered) {
+		return false
+	}
+	switch answered.Code {
+	case "0A000", "26000", "08P01":
+		return true
+	default:
+		return false
+	}
+}
+
+// message is a statement with its arguments, ready to be sent.
+type message struct {
+	text      string
+	statement *pgconn.StatementDescription // nil: not prepared
+	built     pgx.ExtendedQueryBuilder
+	formats   []int16 // of the result's columns
+}
+
+func (s *session) message(ctx context.Context, query string, args []any) (*message, error) {
+	statement, err := s.statement(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	m := &message{text: query, statement: statement}
+	if err := m.built.Build(s.types, statement, args); err != nil {
+		return nil, errors.Join(routing.ErrNoPipeline, err) // database/sql says it in its own words
+	}
+	if statement != nil {
+		m.formats = make([]int16, len(statement.Fields))
+		for i, field := range statement.Fields {
+			m.formats[i] = formatOf(field.DataTypeOID)
+		}
+	}
+	return m, nil
+}
+
+func (m *message) send(p *pgconn.Pipeline) {
+	if m.statement == nil {
+		p.SendQueryParams(m.text, m.built.ParamValues, nil, m.built.ParamFormats, nil)
+		return
+	}
+	p.SendQueryStatement(m.statement, m.built.ParamValues, m.built.ParamFormats, m.formats)
+}
+
+// formatOf asks for bytes where Go has the type, and for the server's text elsewhere.
+func formatOf(oid uint32) int16 {
+	switch oid {
+	case pgtype.BoolOID, pgtype.ByteaOID, pgtype.CIDOID, pgtype.DateOID, pgtype.Float4OID, pgtype.Float8OID,
+		pgtype.Int2OID, pgtype.Int4OID, pgtype.Int8OID, pgtype.OIDOID, pgtype.TimestampOID, pgtype.TimestamptzOID, pgtype.XIDOID:
+		return pgtype.BinaryFormatCode
+	default:
+		return pgtype.TextFormatCode
+	}
+}

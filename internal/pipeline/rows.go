@@ -1,0 +1,132 @@
+package pipeline
+
+import (
+	"database/sql/driver"
+	"io"
+	"math"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
+)
+
+// rows hands on the rows of a pipelined query as pgx's own driver would.
+type rows struct {
+	*sent
+	done   func() error // nil once it was called
+	decode []decoder
+}
+
+func (r *rows) field(i int) pgconn.FieldDescription { return r.result.FieldDescriptions()[i] }
+
+// Columns implements driver.Rows.
+func (r *rows) Columns() []string {
+	fields := r.result.FieldDescriptions()
+	names := make([]string, len(fields))
+	for i := range fields {
+		names[i] = fields[i].Name
+	}
+	return names
+}
+
+// Next implements driver.Rows.
+func (r *rows) Next(dest []driver.Value) error {
+	if !r.result.NextRow() {
+		if _, err := r.result.Close(); err != nil {
+			return err
+		}
+		return io.EOF
+	}
+	if r.decode == nil {
+		r.decode = decoders(r.session.types, r.result.FieldDescriptions())
+	}
+	for i, raw := range r.result.Values() {
+		dest[i] = nil
+		if raw == nil {
+			continue
+		}
+		var err error
+		if dest[i], err = r.decode[i](raw); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Close implements driver.Rows.
+func (r *rows) Close() error {
+	if r.done == nil {
+		return nil
+	}
+	err := r.end()
+	if back := r.done(); err == nil {
+		err = back
+	}
+	r.done = nil
+	return err
+}
+
+// ColumnTypeDatabaseTypeName implements driver.RowsColumnTypeDatabaseTypeName.
+func (r *rows) ColumnTypeDatabaseTypeName(i int) string {
+	oid := r.field(i).DataTypeOID
+	if known, ok := r.session.types.TypeForOID(oid); ok {
+		return strings.ToUpper(known.Name)
+	}
+	return strconv.FormatUint(uint64(oid), 10)
+}
+
+// varHeader is what a type modifier counts besides the length it declares.
+const varHeader = 4
+
+// ColumnTypeLength implements driver.RowsColumnTypeLength.
+func (r *rows) ColumnTypeLength(i int) (int64, bool) {
+	field := r.field(i)
+	switch field.DataTypeOID {
+	case pgtype.TextOID, pgtype.ByteaOID:
+		return math.MaxInt64, true
+	case pgtype.VarcharOID, pgtype.BPCharOID:
+		return int64(field.TypeModifier - varHeader), true
+	case pgtype.VarbitOID:
+		return int64(field.TypeModifier), true
+	default:
+		return 0, false
+	}
+}
+
+// ColumnTypePrecisionScale implements driver.RowsColumnTypePrecisionScale.
+func (r *rows) ColumnTypePrecisionScale(i int) (precision, scale int64, ok bool) {
+	field := r.field(i)
+	if field.DataTypeOID != pgtype.NumericOID {
+		return 0, 0, false
+	}
+	const bits, mask = 16, 0xffff
+	modifier := int64(field.TypeModifier - varHeader)
+	return modifier >> bits & mask, modifier & mask, true
+}
+
+// ColumnTypeScanType implements driver.RowsColumnTypeScanType.
+func (r *rows) ColumnTypeScanType(i int) reflect.Type {
+	switch r.field(i).DataTypeOID {
+	case pgtype.Float8OID, pgtype.NumericOID:
+		return reflect.TypeFor[float64]()
+	case pgtype.Float4OID:
+		return reflect.TypeFor[float32]()
+	case pgtype.Int8OID:
+		return reflect.TypeFor[int64]()
+	case pgtype.Int4OID:
+		return reflect.TypeFor[int32]()
+	case pgtype.Int2OID:
+		return reflect.TypeFor[int16]()
+	case pgtype.BoolOID:
+		return reflect.TypeFor[bool]()
+	case pgtype.DateOID, pgtype.TimestampOID, pgtype.TimestamptzOID:
+		return reflect.TypeFor[time.Time]()
+	case pgtype.ByteaOID:
+		return reflect.TypeFor[[]byte]()
+	default:
+		return reflect.TypeFor[string]()
+	}
+}

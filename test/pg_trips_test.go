@@ -1,0 +1,95 @@
+package test
+
+import (
+	"testing"
+
+	"gorm.io/driver/postgres"
+	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
+
+	"github.com/gormtenancy/tenancy/test/servers"
+)
+
+// trip is something that an application does, and how often it has to wait for the server:
+// with plain GORM, with schema, and with RLS.
+type trip struct {
+	name               string
+	do                 func(db *gorm.DB) error
+	plain, schema, rls int64
+}
+
+func trips() []trip {
+	return []trip{
+		{"read by key", func(db *gorm.DB) error { return db.First(&folio{}, "id = ?", 1).Error }, 1, 1, 1},
+		{"list", func(db *gorm.DB) error { return db.Find(&[]folio{}).Error }, 1, 1, 1},
+		{"condition", func(db *gorm.DB) error { return db.Where(&folio{Hits: 1}).Find(&[]folio{}).Error }, 1, 1, 1},
+		{"count", func(db *gorm.DB) error { return db.Model(&folio{}).Count(new(int64)).Error }, 1, 1, 1},
+		{"preload", func(db *gorm.DB) error { return db.Preload("Sheets").Find(&[]folio{}).Error }, 2, 2, 2},
+		{"rows", func(db *gorm.DB) error {
+			rows, err := db.Model(&folio{}).Rows()
+			if err != nil {
+				return err
+			}
+			return rows.Close()
+		}, 1, 1, 1},
+		{"update alone", func(db *gorm.DB) error {
+			return db.Session(&gorm.Session{SkipDefaultTransaction: true}).Model(&folio{ID: 1}).Update("hits", 1).Error
+		}, 1, 1, 1},
+		// A text of the user's names no schema, so it is prepared where it is looked for.
+		{"text", func(db *gorm.DB) error { return db.Raw("SELECT count(*) FROM folios").Scan(new(int64)).Error }, 1, 4, 1},
+		{"read in a transaction", func(db *gorm.DB) error {
+			return db.Transaction(func(tx *gorm.DB) error { return tx.First(&folio{}, "id = ?", 1).Error })
+		}, 3, 4, 4},
+		{"update", func(db *gorm.DB) error { return db.Model(&folio{ID: 1}).Update("hits", 1).Error }, 3, 4, 4},
+	}
+}
+
+// TestPGRoundTrips counts, and times nothing.
+func TestPGRoundTrips(t *testing.T) {
+	for _, mode := range []string{"cache_statement", "exec"} {
+		for _, k := range pgKinds {
+			t.Run(mode+"/"+k.name, func(t *testing.T) {
+				server := newPG(t)
+				wire := servers.NewWire(t, server.DSN)
+				s := openPG(t, server, k, pgSetup{dsn: wire.DSN, settings: map[string]string{"default_query_exec_mode": mode}, conns: 1})
+				s.provision(t, "acme", "globex")
+				for _, id := range []string{"acme", "globex"} {
+					must(t, s.as(id).Create(&folio{ID: 1, Owner: id}).Error)
+				}
+				for _, trip := range trips() {
+					want := trip.schema
+					if k.name == pgRLS.name {
+						want = trip.rls
+					}
+					for _, id := range []string{"acme", "globex", "acme"} {
+						must(t, trip.do(s.as(id))) // what is prepared is prepared
+						if got := wire.Trips(func() { must(t, trip.do(s.as(id))) }); got != want {
+							t.Errorf("%s as %s: %d round trips, want %d", trip.name, id, got, want)
+						}
+					}
+				}
+				s.clean(t, s.server.ask(t, "SHOW search_path")[0])
+			})
+		}
+	}
+}
+
+// TestPGRoundTripsOfGORM keeps the column of plain GORM honest.
+func TestPGRoundTripsOfGORM(t *testing.T) {
+	server := newPG(t)
+	wire := servers.NewWire(t, server.DSN)
+	db, err := gorm.Open(postgres.Open(wire.DSN), &gorm.Config{Logger: logger.Discard})
+	must(t, err)
+	pool, err := db.DB()
+	must(t, err)
+	t.Cleanup(func() { _ = pool.Close() })
+	pool.SetMaxOpenConns(1)
+	must(t, db.AutoMigrate(&tariff{}, &folio{}, &sheet{}))
+	must(t, db.Create(&folio{TenantID: "acme", ID: 1, Owner: "acme"}).Error)
+	for _, trip := range trips() {
+		must(t, trip.do(db))
+		if got := wire.Trips(func() { must(t, trip.do(db)) }); got != trip.plain {
+			t.Errorf("%s: %d round trips, want %d", trip.name, got, trip.plain)
+		}
+	}
+}

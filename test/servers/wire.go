@@ -1,0 +1,97 @@
+package servers
+
+import (
+	"errors"
+	"io"
+	"net"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+// Wire stands between a test and a server and counts round trips: how often the client
+// speaks after the server has answered.
+type Wire struct {
+	// DSN leads through the wire.
+	DSN   string
+	trips atomic.Int64
+}
+
+// NewWire makes a wire to the server of a DSN in the form of a URL. It ends with the test.
+func NewWire(t testing.TB, dsn string) *Wire {
+	t.Helper()
+	address, err := url.Parse(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &Wire{}
+	var running sync.WaitGroup
+	server := address.Host
+	running.Go(func() { w.serve(t, listener, server, &running) })
+	t.Cleanup(func() {
+		_ = listener.Close()
+		running.Wait() // until the clients have closed their connections
+	})
+	address.Host = listener.Addr().String()
+	w.DSN = address.String()
+	return w
+}
+
+// Trips counts the round trips of fn.
+func (w *Wire) Trips(fn func()) int64 {
+	before := w.trips.Load()
+	fn()
+	return w.trips.Load() - before
+}
+
+func (w *Wire) serve(t testing.TB, listener net.Listener, server string, running *sync.WaitGroup) {
+	for {
+		client, err := listener.Accept()
+		if err != nil {
+			if !errors.Is(err, net.ErrClosed) {
+				t.Errorf("the wire: %v", err)
+			}
+			return
+		}
+		upstream, err := net.Dial("tcp", server)
+		if err != nil {
+			_ = client.Close()
+			continue
+		}
+		var answered atomic.Bool
+		answered.Store(true)
+		running.Go(func() {
+			pass(upstream, client, func() {
+				if answered.Swap(false) {
+					w.trips.Add(1)
+				}
+			})
+		})
+		running.Go(func() { pass(client, upstream, func() { answered.Store(true) }) })
+	}
+}
+
+// pass hands on what comes from one side, and ends both when it ends.
+func pass(to, from net.Conn, seen func()) {
+	defer func() { _, _ = to.Close(), from.Close() }()
+	_, _ = io.Copy(to, watched{from, seen})
+}
+
+// watched calls seen for all that is read, before it is handed on.
+type watched struct {
+	io.Reader
+	seen func()
+}
+
+func (w watched) Read(p []byte) (int, error) {
+	n, err := w.Reader.Read(p)
+	if n > 0 {
+		w.seen()
+	}
+	return n, err
+}
