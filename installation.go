@@ -31,6 +31,8 @@ type Installation struct {
 	pins     routing.Pins
 	streams  routing.Streams
 
+	transactions routing.Transactions
+
 	builders map[string]clause.ClauseBuilder // the dialect's own, before the plugin
 
 	columnRequired bool // see RequireColumn
@@ -99,7 +101,7 @@ func (in *Installation) Bind(t Tenant) (Binding, error) {
 // which is the application's. It waits until nothing uses them.
 func (in *Installation) Close() error {
 	in.pins.Close()
-	return errors.Join(in.streams.Close(), in.provider.Close())
+	return errors.Join(in.streams.Close(), in.transactions.Close(), in.provider.Close())
 }
 
 // Close gives back what the plugin on db opened. It is [Installation.Close].

@@ -89,7 +89,7 @@ func (in *Installation) open() error {
 }
 
 func (in *Installation) router() routing.Router {
-	return routing.Router{Statement: in.target, Begin: in.beginTarget, Streams: &in.streams, Mismatch: in.mismatched, Elsewhere: in.elsewhere}
+	return routing.Router{Statement: in.target, Begin: in.beginTarget, Streams: &in.streams, Transactions: &in.transactions, Mismatch: in.mismatched, Elsewhere: in.elsewhere}
 }
 
 // RequireColumn says that every owned table must have the tenant column. A

@@ -18,8 +18,8 @@ import (
 type Pgx struct{}
 
 // Exec implements [routing.Pipeline].
-func (Pgx) Exec(ctx context.Context, conn any, settings []routing.Setting, query string, args []any) (driver.Result, error) {
-	sent, err := send(ctx, conn, settings, query, args)
+func (Pgx) Exec(ctx context.Context, conn any, o routing.Opening, query string, args []any) (driver.Result, error) {
+	sent, err := send(ctx, conn, o, query, args)
 	if err != nil {
 		return nil, err
 	}
@@ -34,8 +34,8 @@ func (Pgx) Exec(ctx context.Context, conn any, settings []routing.Setting, query
 }
 
 // Query implements [routing.Pipeline]. The rows use the connection until they are closed.
-func (Pgx) Query(ctx context.Context, conn any, settings []routing.Setting, query string, args []any, done func() error) (driver.Rows, error) {
-	sent, err := send(ctx, conn, settings, query, args)
+func (Pgx) Query(ctx context.Context, conn any, o routing.Opening, query string, args []any, done func() error) (driver.Rows, error) {
+	sent, err := send(ctx, conn, o, query, args)
 	if err != nil {
 		return nil, err
 	}
@@ -52,40 +52,24 @@ type sent struct {
 
 // send sends the settings and the statement, and reads until the statement's own answer
 // begins. Whatever fails before that was not done.
-func send(ctx context.Context, conn any, settings []routing.Setting, query string, args []any) (*sent, error) {
+func send(ctx context.Context, conn any, o routing.Opening, query string, args []any) (*sent, error) {
 	c, ok := conn.(*stdlib.Conn)
 	if !ok {
 		return nil, routing.ErrNoPipeline
 	}
 	s := sessionOf(c.Conn())
-	set, values := routing.SetLocal(settings)
-	first, err := s.message(ctx, set, values)
+	opening, err := s.opening(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	second, err := s.message(ctx, query, args)
+	own, err := s.message(ctx, query, args)
 	if err != nil {
 		return nil, err
 	}
 	p := s.conn.StartPipeline(ctx)
-	for _, name := range s.stale {
-		p.SendDeallocate(name)
-	}
-	first.send(p)
-	second.send(p)
 	sent := &sent{session: s, pipeline: p, query: query}
-	if err := p.Sync(); err != nil {
-		return nil, sent.unsent(ctx, err)
-	}
-	for range s.stale {
-		if _, err := p.GetResults(); err != nil {
-			return nil, sent.unsent(ctx, err)
-		}
-	}
-	s.stale = s.stale[:0]
-	if _, err := p.GetResults(); err != nil {
-		s.forget(set)
-		return nil, sent.unsent(ctx, err)
+	if err := sent.open(ctx, append(opening, own)); err != nil {
+		return nil, err
 	}
 	answer, err := p.GetResults()
 	if err != nil {
@@ -93,6 +77,39 @@ func send(ctx context.Context, conn any, settings []routing.Setting, query strin
 	}
 	sent.result = answer.(*pgconn.ResultReader)
 	return sent, nil
+}
+
+// opening is what goes before a statement.
+func (s *session) opening(ctx context.Context, o routing.Opening) ([]*message, error) {
+	var messages []*message
+	if o.Begin {
+		messages = append(messages, &message{text: "begin"})
+	}
+	set, values := routing.SetLocal(o.Settings)
+	settings, err := s.message(ctx, set, values)
+	return append(messages, settings), err
+}
+
+// open sends messages, and reads the answers to all but the last.
+func (s *sent) open(ctx context.Context, messages []*message) error {
+	stale := s.session.stale
+	s.session.stale = nil
+	for _, name := range stale {
+		s.pipeline.SendDeallocate(name)
+	}
+	for _, m := range messages {
+		m.send(s.pipeline)
+	}
+	if err := s.pipeline.Sync(); err != nil {
+		return s.unsent(ctx, err)
+	}
+	for range len(stale) + len(messages) - 1 {
+		if _, err := s.pipeline.GetResults(); err != nil {
+			s.session.forget(messages[len(messages)-2].text)
+			return s.unsent(ctx, err)
+		}
+	}
+	return nil
 }
 
 // unsent ends a pipeline in which the statement had no turn.

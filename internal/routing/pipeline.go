@@ -9,16 +9,31 @@ import (
 	"gorm.io/gorm"
 )
 
-// Pipeline sends settings that last as long as one statement, and that statement, in one
-// round trip. conn is a driver's connection, which is the statement's alone until its
-// result is there, or done is called.
+// Pipeline sends settings and the statement that they are for in one round trip. conn is a
+// driver's connection, which is the caller's alone until the result is there, or done is
+// called.
 //
-// ErrNoPipeline means that nothing was done, and that the statement has to take the plain
-// way: a transaction.
+// ErrNoPipeline means that the statement was not done, and has to take the plain way.
 type Pipeline interface {
-	Exec(ctx context.Context, conn any, settings []Setting, query string, args []any) (driver.Result, error)
+	Exec(ctx context.Context, conn any, o Opening, query string, args []any) (driver.Result, error)
 	// Query calls done when its rows are closed. With an error it does not.
-	Query(ctx context.Context, conn any, settings []Setting, query string, args []any, done func() error) (driver.Rows, error)
+	Query(ctx context.Context, conn any, o Opening, query string, args []any, done func() error) (driver.Rows, error)
+	// Begin begins a transaction with settings.
+	Begin(ctx context.Context, conn any, settings []Setting) error
+	// Commit and Rollback end a transaction that was begun so.
+	Commit(ctx context.Context, conn any) error
+	Rollback(ctx context.Context, conn any) error
+	// Idle reports whether conn is one that the pipeline knows, and in no transaction.
+	Idle(conn any) bool
+}
+
+// Opening is what goes before a statement.
+type Opening struct {
+	// Begin makes it the first of a transaction, which lasts until it is ended. Otherwise
+	// the statement is one by itself.
+	Begin bool
+	// Settings last as long as the transaction.
+	Settings []Setting
 }
 
 // ErrNoPipeline means that a statement cannot be sent with its settings in one round trip.
@@ -28,10 +43,14 @@ var ErrNoPipeline = errors.New("no pipeline")
 // schema a name is looked for, only a text that names the schemas itself is sent so: any
 // other would be prepared against whatever is found without them.
 func (t *Target) pipeline(pool gorm.ConnPool, from origin) Pipeline {
-	if from != plain && from != named && t.searches() || isTransaction(pool) {
+	if !t.travels(from) || isTransaction(pool) {
 		return nil
 	}
 	return t.Pipeline
+}
+
+func (t *Target) travels(from origin) bool {
+	return from == plain || from == named || !t.searches()
 }
 
 // searches reports whether the settings say where names are looked for.
@@ -52,7 +71,7 @@ func execPipelined(ctx context.Context, pipeline Pipeline, pool gorm.ConnPool, t
 	defer func() { _ = back() }()
 	var result driver.Result
 	err = conn.Raw(func(c any) error {
-		result, err = pipeline.Exec(ctx, c, target.Settings, query, args)
+		result, err = pipeline.Exec(ctx, c, Opening{Settings: target.Settings}, query, args)
 		return err
 	})
 	return result, err
@@ -67,7 +86,7 @@ func queryPipelined(ctx context.Context, pipeline Pipeline, pool gorm.ConnPool, 
 	}
 	var rows driver.Rows
 	err = conn.Raw(func(c any) error {
-		rows, err = pipeline.Query(ctx, c, target.Settings, query, args, back)
+		rows, err = pipeline.Query(ctx, c, Opening{Settings: target.Settings}, query, args, back)
 		return err
 	})
 	if err != nil {

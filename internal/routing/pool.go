@@ -176,12 +176,23 @@ func (p *Pool) begin(ctx context.Context, target *Target, opts *sql.TxOptions) (
 	if err != nil {
 		return nil, err
 	}
-	inner, err := beginSettled(ctx, pool, target, opts)
-	if err != nil {
+	tx := newTx(p, target)
+	if tx.inner, err = p.beginOn(ctx, pool, target, opts); err != nil {
 		release()
 		return nil, target.explain(err)
 	}
-	return newTx(ctx, p, target, inner, release), nil
+	tx.lends(ctx, release)
+	return tx, nil
+}
+
+// beginOn begins a transaction with its first statement where it can.
+func (p *Pool) beginOn(ctx context.Context, pool gorm.ConnPool, target *Target, opts *sql.TxOptions) (transaction, error) {
+	if opts == nil || *opts == (sql.TxOptions{}) {
+		if tx, err := p.router.Transactions.begin(ctx, pool, target); !errors.Is(err, ErrNoPipeline) {
+			return tx, err
+		}
+	}
+	return beginSettled(ctx, pool, target, opts)
 }
 
 // begin begins a transaction on whatever kind of pool it is given.

@@ -36,6 +36,8 @@ type Router struct {
 	Begin func(ctx context.Context) (*Target, error)
 	// Streams makes the rows of statements with settings.
 	Streams *Streams
+	// Transactions makes the transactions of targets with settings.
+	Transactions *Transactions
 	// Mismatch makes the error for a transaction of one owner in the hands of another.
 	Mismatch func(owner, user string) error
 	// Elsewhere makes the error for a transaction in another of the owner's databases.

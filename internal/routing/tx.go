@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"sync"
+	"sync/atomic"
 
 	"gorm.io/gorm"
 )
@@ -18,17 +19,30 @@ type Tx struct {
 	owner string
 	own   bool // in the owner's own database, and not the base
 	inner transaction
+	begun atomic.Bool // a statement was sent
 
 	release func() // gives the pool back, once
 	unwatch func() bool
 }
 
-func newTx(ctx context.Context, pool *Pool, target *Target, inner transaction, release func()) *Tx {
-	tx := &Tx{pool: pool, owner: target.Owner, own: target.Acquire != nil, inner: inner, release: sync.OnceFunc(release)}
-	// A cancelled context rolls the transaction back without anybody's help, so
-	// the pool goes back then, too.
+func newTx(pool *Pool, target *Target) *Tx {
+	return &Tx{pool: pool, owner: target.Owner, own: target.Acquire != nil}
+}
+
+// lends makes the transaction give its pool back when it ends. A cancelled context rolls it
+// back without anybody's help, so the pool goes back then, too.
+func (tx *Tx) lends(ctx context.Context, release func()) {
+	tx.release = sync.OnceFunc(release)
 	tx.unwatch = context.AfterFunc(ctx, tx.release)
-	return tx
+}
+
+// begins returns the context of a statement, which says whether it may begin the
+// transaction: one that names its tables with their place may.
+func (tx *Tx) begins(ctx context.Context, target *Target, from origin) context.Context {
+	if target.Pipeline == nil || !target.travels(from) || tx.begun.Swap(true) {
+		return ctx
+	}
+	return withTogether(ctx)
 }
 
 // Owner says whose transaction it is.
@@ -138,7 +152,7 @@ func (tx *Tx) exec(ctx context.Context, target *Target, from origin, query strin
 	if err != nil {
 		return nil, err
 	}
-	result, err := tx.inner.ExecContext(ctx, query, args...)
+	result, err := tx.inner.ExecContext(tx.begins(ctx, target, from), query, args...)
 	return result, target.explain(err)
 }
 
@@ -147,7 +161,7 @@ func (tx *Tx) query(ctx context.Context, target *Target, from origin, query stri
 	if err != nil {
 		return nil, err
 	}
-	rows, err := tx.inner.QueryContext(ctx, query, args...)
+	rows, err := tx.inner.QueryContext(tx.begins(ctx, target, from), query, args...)
 	return rows, target.explain(err)
 }
 
@@ -156,5 +170,5 @@ func (tx *Tx) queryRow(ctx context.Context, target *Target, from origin, query s
 	if err != nil {
 		return failedRow(err)
 	}
-	return target.row(tx.inner.QueryRowContext(ctx, query, args...))
+	return target.row(tx.inner.QueryRowContext(tx.begins(ctx, target, from), query, args...))
 }

@@ -82,14 +82,20 @@ func open(b *testing.B, s strategy) *store {
 	for i := range tenants {
 		t := tenancy.Tenant{ID: fmt.Sprintf("tenant_%03d", i)}
 		check(b, m.Provision(b.Context(), t))
-		st.ids = append(st.ids, t.ID)
-		st.kept = append(st.kept, tenancy.WithTenant(endless(), t))
-		stamped := rowsOf(i, t.ID)
-		check(b, st.plain.Create(&stamped).Error)
-		rows := rowsOf(i, "")
-		check(b, st.tenancy.WithContext(st.kept[i]).Create(&rows).Error)
+		st.add(b, i, t)
 	}
 	return st
+}
+
+// add gives both sides the rows of a tenant.
+func (st *store) add(b *testing.B, i int, t tenancy.Tenant) {
+	b.Helper()
+	st.ids = append(st.ids, t.ID)
+	st.kept = append(st.kept, tenancy.WithTenant(endless(), t))
+	stamped := rowsOf(i, t.ID)
+	check(b, st.plain.Create(&stamped).Error)
+	rows := rowsOf(i, "")
+	check(b, st.tenancy.WithContext(st.kept[i]).Create(&rows).Error)
 }
 
 // openFile opens a file with the settings of the database strategy's files.
