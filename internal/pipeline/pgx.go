@@ -47,6 +47,7 @@ type sent struct {
 	session  *session
 	pipeline *pgconn.Pipeline
 	query    string
+	traced   func(error)
 	result   *pgconn.ResultReader
 }
 
@@ -66,8 +67,9 @@ func send(ctx context.Context, conn any, o routing.Opening, query string, args [
 	if err != nil {
 		return nil, err
 	}
+	ctx, traced := s.trace(ctx, query, args)
 	p := s.conn.StartPipeline(ctx)
-	sent := &sent{session: s, pipeline: p, query: query}
+	sent := &sent{session: s, pipeline: p, query: query, traced: traced}
 	if err := sent.open(ctx, append(opening, own)); err != nil {
 		return nil, err
 	}
@@ -115,6 +117,7 @@ func (s *sent) open(ctx context.Context, messages []*message) error {
 // unsent ends a pipeline in which the statement had no turn.
 func (s *sent) unsent(ctx context.Context, err error) error {
 	_ = s.pipeline.Close()
+	s.traced(err)
 	var answered *pgconn.PgError
 	if ctx.Err() == nil && (errors.As(err, &answered) || pgconn.SafeToRetry(err)) {
 		return errors.Join(routing.ErrNoPipeline, err)
@@ -125,6 +128,7 @@ func (s *sent) unsent(ctx context.Context, err error) error {
 // failed ends a pipeline whose statement the server refused. It undid everything with that.
 func (s *sent) failed(err error) error {
 	_ = s.pipeline.Close()
+	s.traced(err)
 	s.session.forget(s.query)
 	if unplanned(err) {
 		return errors.Join(routing.ErrNoPipeline, err)
@@ -135,6 +139,7 @@ func (s *sent) failed(err error) error {
 // end reads to the end of the implicit transaction: what is deferred to it fails here.
 func (s *sent) end() error {
 	err := s.pipeline.Close()
+	s.traced(err)
 	if err != nil {
 		s.session.forget(s.query)
 	}

@@ -20,6 +20,8 @@ const maxStatements = 256
 // is used by whoever has the connection, one at a time.
 type session struct {
 	conn       *pgconn.PgConn
+	outer      *pgx.Conn
+	tracer     pgx.QueryTracer // nil: nobody wants to know
 	types      *pgtype.Map
 	mode       pgx.QueryExecMode
 	statements *simplelru.LRU[string, *pgconn.StatementDescription]
@@ -35,7 +37,9 @@ func sessionOf(conn *pgx.Conn) *session {
 	if known, ok := data[sessionKey].(*session); ok {
 		return known
 	}
-	s := &session{conn: conn.PgConn(), types: conn.TypeMap(), mode: conn.Config().DefaultQueryExecMode}
+	config := conn.Config()
+	s := &session{conn: conn.PgConn(), outer: conn, types: conn.TypeMap(), mode: config.DefaultQueryExecMode}
+	s.tracer, _ = config.Tracer.(pgx.QueryTracer)
 	// The only error is for a size below one.
 	s.statements, _ = simplelru.NewLRU(maxStatements, func(_ string, old *pgconn.StatementDescription) {
 		if old != nil {
@@ -81,4 +85,13 @@ func (s *session) forget(queries ...string) {
 	for _, query := range queries {
 		s.statements.Remove(query)
 	}
+}
+
+// trace tells the connection's tracer of a query, and returns what tells it of the end.
+func (s *session) trace(ctx context.Context, query string, args []any) (context.Context, func(error)) {
+	if s.tracer == nil {
+		return ctx, func(error) {}
+	}
+	ctx = s.tracer.TraceQueryStart(ctx, s.outer, pgx.TraceQueryStartData{SQL: query, Args: args})
+	return ctx, func(err error) { s.tracer.TraceQueryEnd(ctx, s.outer, pgx.TraceQueryEndData{Err: err}) }
 }
