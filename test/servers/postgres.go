@@ -39,6 +39,7 @@ func NewPostgres(t testing.TB) Postgres {
 	for _, statement := range []string{
 		"CREATE ROLE " + p.Name + " LOGIN PASSWORD '" + p.Name + "' NOSUPERUSER NOBYPASSRLS NOCREATEDB",
 		"CREATE DATABASE " + p.Name + " OWNER " + p.Name + " TEMPLATE template0",
+		"ALTER DATABASE " + p.Name + " SET synchronous_commit = off", // what a crash of the server loses is not tested
 	} {
 		if _, err := admin.Exec(statement); err != nil {
 			t.Fatalf("%s: %v", statement, err)
