@@ -24,10 +24,10 @@ func (Pgx) Exec(ctx context.Context, conn any, o routing.Opening, query string, 
 		return nil, err
 	}
 	tag, err := sent.result.Close()
-	if ended := sent.end(); err == nil {
-		err = ended
-	}
 	if err != nil {
+		return nil, sent.failed(err)
+	}
+	if err := sent.end(); err != nil {
 		return nil, err
 	}
 	return driver.RowsAffected(tag.RowsAffected()), nil
@@ -39,7 +39,7 @@ func (Pgx) Query(ctx context.Context, conn any, o routing.Opening, query string,
 	if err != nil {
 		return nil, err
 	}
-	return &rows{sent: sent, done: done}, nil
+	return newRows(sent, done)
 }
 
 // sent is a statement on its way, with the first of its answer.

@@ -18,6 +18,19 @@ type rows struct {
 	*sent
 	done   func() error // nil once it was called
 	decode []decoder
+	ready  bool // the next row was read ahead
+}
+
+// newRows reads the first row ahead: where the server refuses the statement, it may say so
+// only there.
+func newRows(sent *sent, done func() error) (*rows, error) {
+	r := &rows{sent: sent, done: done, ready: sent.result.NextRow()}
+	if !r.ready {
+		if _, err := sent.result.Close(); err != nil {
+			return nil, sent.failed(err)
+		}
+	}
+	return r, nil
 }
 
 func (r *rows) field(i int) pgconn.FieldDescription { return r.result.FieldDescriptions()[i] }
@@ -34,12 +47,13 @@ func (r *rows) Columns() []string {
 
 // Next implements driver.Rows.
 func (r *rows) Next(dest []driver.Value) error {
-	if !r.result.NextRow() {
+	if !r.ready && !r.result.NextRow() {
 		if _, err := r.result.Close(); err != nil {
 			return err
 		}
 		return io.EOF
 	}
+	r.ready = false
 	if r.decode == nil {
 		r.decode = decoders(r.session.types, r.result.FieldDescriptions())
 	}
