@@ -89,7 +89,7 @@ func quote(builder clause.Builder, name string) {
 
 // physical reports whether the statement's own table goes by another name in the database.
 func (b *bound) physical() (aliased, bool) {
-	if b.names.IsZero() || b.table.derived {
+	if b.names.Logical() || b.table.derived {
 		return aliased{}, false
 	}
 	return aliased{b.names.Table(b.table.name), b.table.alias}, true

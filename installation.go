@@ -35,7 +35,8 @@ type Installation struct {
 
 	builders map[string]clause.ClauseBuilder // the dialect's own, before the plugin
 
-	columnRequired bool // see RequireColumn
+	columnRequired bool     // see RequireColumn
+	commonSchemas  []string // see CommonSchemas
 
 	shared Binding // of shared models, where there is no tenant
 	nobody *route  // for shared models in a context without a tenant

@@ -97,6 +97,11 @@ func (in *Installation) router() routing.Router {
 // model to declare the column in, are given it.
 func (in *Installation) RequireColumn() { in.columnRequired = true }
 
+// CommonSchemas says that some tenants have a schema of their own while others have their
+// rows in common tables, which are found in these schemas. Texts of the ones may then not
+// name the tables of the others. A strategy calls it from Install. PostgreSQL only.
+func (in *Installation) CommonSchemas(schemas ...string) { in.commonSchemas = schemas }
+
 // loadModels reads the models of the configuration into known, as parsed by db.
 func (in *Installation) loadModels(db *gorm.DB, known *models) error {
 	if in.columnRequired {

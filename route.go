@@ -3,6 +3,7 @@ package tenancy
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"gorm.io/gorm"
@@ -119,6 +120,9 @@ func (in *Installation) beginTarget(ctx context.Context) (*routing.Target, error
 
 // mismatched makes the error for a transaction in the wrong hands.
 func (in *Installation) mismatched(owner, user string) error {
+	if owner == user {
+		user += ", with another tier or schema"
+	}
 	return &Error{
 		Kind: ErrTenantMismatch, Op: "transaction", Strategy: in.Strategy(),
 		Detail: "the transaction belongs to " + owner + " and the context to " + user + "; begin the transaction with the context that its statements use",
@@ -144,7 +148,7 @@ func (r *route) inspect(query string, built bool, args []any) (string, error) {
 	if r.binding.Filter == FilterRequired && !built && sqltext.Truncates(query) {
 		return "", r.refusal(nil, "TRUNCATE knows no row-level security and empties the table for all tenants; DELETE the tenant's rows, or use WithRawSQL")
 	}
-	if r.binding.Names.Schema != "" {
+	if r.binding.Names.Schema != "" || len(r.in.commonSchemas) > 0 && r.binding.Pool == nil {
 		return query, r.inspectSchemas(query, built)
 	}
 	if r.binding.Names.Prefix == "" {
@@ -157,18 +161,18 @@ func (r *route) inspect(query string, built bool, args []any) (string, error) {
 	return text, nil
 }
 
-// inspectSchemas refuses a text that names another tenant's schema: by hand, or by a
-// subquery that was built with another tenant's context. What names no schema goes
-// where search_path leads.
+// inspectSchemas refuses a text that names another tenant's schema, or the common tables
+// of others: by hand, or by a subquery that was built with another tenant's context. What
+// names no schema goes where search_path leads.
 func (r *route) inspectSchemas(query string, built bool) error {
-	named := namesContainer(query, r.binding.Names.Schema)
+	named := r.namesForeignSchema(query)
 	if !named && (!built || strings.Count(query, "SELECT ") < 2) {
 		return nil
 	}
 	foreign := false
 	rewriter := sqltext.Rewriter{Quote: r.in.quote, Resolve: func(name string) (string, sqltext.Resolution) {
-		schema, _, qualified := strings.Cut(name, ".")
-		if !qualified || schema == r.binding.Names.Schema || schema == r.binding.Names.Shared || names.Reserved(schema) {
+		schema, table, qualified := strings.Cut(name, ".")
+		if !qualified || r.mayName(schema, table) {
 			return name, sqltext.Keep
 		}
 		foreign = true
@@ -180,23 +184,53 @@ func (r *route) inspectSchemas(query string, built bool) error {
 	return nil
 }
 
-// namesContainer reports whether a text qualifies anything by a name of the form that
-// tenants' schemas have, other than own. An unquoted name may be in any case.
-func namesContainer(query, own string) bool {
-	for rest := strings.ToLower(query); ; {
-		at := strings.Index(rest, names.SchemaPrefix)
+// mayName reports whether a text of the tenant may name a table in a schema. What is common
+// to all is free for all; common tables that others have their rows in are not.
+func (r *route) mayName(schema, table string) bool {
+	own := r.binding.Names.Schema
+	switch {
+	case own != "" && schema == own:
+		return true
+	case r.in.isCommonSchema(schema):
+		return own == "" || r.in.IsShared(table) || r.in.IsShared(schema+"."+table)
+	default:
+		return schema == r.binding.Names.Shared || names.Reserved(schema)
+	}
+}
+
+func (in *Installation) isCommonSchema(name string) bool {
+	return slices.ContainsFunc(in.commonSchemas, func(common string) bool { return strings.EqualFold(common, name) })
+}
+
+// namesForeignSchema reports whether a text qualifies anything by the name of a schema
+// that may be foreign.
+func (r *route) namesForeignSchema(query string) bool {
+	lower, own := strings.ToLower(query), r.binding.Names.Schema
+	if qualifies(lower, names.SchemaPrefix, func(name string) bool { return name != own }) {
+		return true
+	}
+	return own != "" && slices.ContainsFunc(r.in.commonSchemas, func(common string) bool {
+		return qualifies(lower, common, func(name string) bool { return name == common })
+	})
+}
+
+// qualifies reports whether a text in lower case qualifies anything by a name that begins
+// with stem and matches.
+func qualifies(lower, stem string, matches func(name string) bool) bool {
+	for rest := lower; ; {
+		at := strings.Index(rest, stem)
 		if at < 0 {
 			return false
 		}
 		rest = rest[at:]
-		end := 0
+		end := len(stem)
 		for end < len(rest) && (rest[end] == '_' || 'a' <= rest[end] && rest[end] <= 'z' || '0' <= rest[end] && rest[end] <= '9') {
 			end++
 		}
 		name := rest[:end]
 		rest = rest[end:]
 		after := strings.TrimLeft(rest, "\" \t\r\n\f\v")
-		if name != own && (strings.HasPrefix(after, ".") || strings.HasPrefix(after, "/*") || strings.HasPrefix(after, "--")) {
+		if matches(name) && (strings.HasPrefix(after, ".") || strings.HasPrefix(after, "/*") || strings.HasPrefix(after, "--")) {
 			return true
 		}
 	}

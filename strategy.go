@@ -114,8 +114,8 @@ func (n Names) SharedTable(logical string) string {
 	return n.Shared + "." + logical
 }
 
-// IsZero reports whether names stay as they are.
-func (n Names) IsZero() bool { return n == Names{} }
+// Logical reports whether the names of owned tables stay as they are.
+func (n Names) Logical() bool { return n.Schema == "" && n.Prefix == "" }
 
 // Filter says how much weight the tenant column bears.
 type Filter uint8

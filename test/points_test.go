@@ -397,7 +397,7 @@ func TestPoint07TableNeedsNoModel(t *testing.T) {
 		for _, name := range []string{"items, parts", "items i, parts p", "items JOIN parts ON 1 = 1", "items i JOIN (SELECT 1) x", "items WHERE 1 = 1", "items; --", "items -- "} {
 			var rows []small
 			err := me.Table(name).Find(&rows).Error
-			if err == nil && c.World.Subject.Raw == conformance.RawRefused {
+			if err == nil && c.Me().RefusesRaw() {
 				c.Errorf("%q was sent", name)
 			}
 			c.Own(rows)
@@ -618,7 +618,7 @@ func resolves(t *testing.T, s conformance.Subject, first bool) {
 		c.Refused(c.World.DB.Find(&[]user{}).Error, tenancy.ErrNoTenant)
 		c.Refused(c.World.DB.Create(&tag{ID: 9}).Error, tenancy.ErrNoTenant)
 		err := me.Raw("SELECT name FROM users").Scan(&[]string{}).Error
-		if c.World.Subject.Raw == conformance.RawRefused {
+		if c.Me().RefusesRaw() {
 			c.Refused(err, tenancy.ErrRawSQL)
 		} else {
 			c.NoError(err)

@@ -3,6 +3,7 @@ package routing
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -18,6 +19,7 @@ type Tx struct {
 	pool  *Pool
 	owner string
 	own   bool // in the owner's own database, and not the base
+	held  []Setting
 	inner transaction
 	begun atomic.Bool // a statement was sent
 
@@ -26,7 +28,7 @@ type Tx struct {
 }
 
 func newTx(pool *Pool, target *Target) *Tx {
-	return &Tx{pool: pool, owner: target.Owner, own: target.Acquire != nil}
+	return &Tx{pool: pool, owner: target.Owner, own: target.Acquire != nil, held: target.Settings}
 }
 
 // lends makes the transaction give its pool back when it ends. A cancelled context rolls it
@@ -139,7 +141,7 @@ func (tx *Tx) target(ctx context.Context) (*Target, error) {
 
 func (tx *Tx) check(target *Target) error {
 	switch {
-	case target.Owner != tx.owner:
+	case target.Owner != tx.owner, target.Acquire == nil && !tx.own && !slices.Equal(target.Settings, tx.held):
 		return tx.pool.router.Mismatch(tx.owner, target.Owner)
 	case (target.Acquire != nil) != tx.own:
 		return tx.pool.router.Elsewhere(tx.owner)

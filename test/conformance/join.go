@@ -111,7 +111,7 @@ func joinChecks() []check {
 		{"Joins written as text", func(c *Case) {
 			var users []User
 			err := c.me.Joins("JOIN orders ON orders.user_id = users.id").Where("orders.total > ?", 0).Distinct().Find(&users).Error
-			if c.World.Subject.Raw == RawRefused {
+			if c.me.RefusesRaw() {
 				c.Refused(err, tenancy.ErrRawSQL)
 			} else {
 				c.NoError(err)
@@ -132,7 +132,7 @@ func joinChecks() []check {
 				var users []User
 				err := query.Find(&users).Error
 				c.Own(users)
-				if err == nil && c.World.Subject.Raw == RawRefused {
+				if err == nil && c.me.RefusesRaw() {
 					c.failf("sent")
 				}
 				if err != nil && !errors.Is(err, tenancy.ErrRawSQL) {

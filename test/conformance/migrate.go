@@ -40,7 +40,7 @@ func migrateChecks() []check {
 			c.Equal(all[0].TenantID, c.me.ID)
 			all = nil
 			err := c.other.Find(&all).Error
-			if c.World.ownStructures() {
+			if !c.World.sameTables() {
 				c.Refused(err, tenancy.ErrNotProvisioned)
 			}
 			c.Equal(len(all), 0)
@@ -70,7 +70,7 @@ func migrateChecks() []check {
 			m := c.me.Migrator()
 			c.NoError(m.CreateTable(&Late{}))
 			c.Equal(m.HasIndex(&Late{}, "idx_late"), true)
-			c.Equal(c.other.Migrator().HasTable(&Late{}), !c.World.ownStructures())
+			c.Equal(c.other.Migrator().HasTable(&Late{}), c.World.sameTables())
 			c.NoError(m.RenameColumn(&Late{}, "name", "title"))
 			c.Equal(m.HasColumn(&Late{}, "title"), true)
 			c.NoError(m.DropTable("lates"))

@@ -141,7 +141,7 @@ func noTenantChecks() []check {
 func refuseChecks() []check {
 	return []check{
 		{"a tenant that was not provisioned", func(c *Case) {
-			if !c.World.ownStructures() {
+			if !c.me.ownStructures() {
 				return // there is nothing of its own that could be missing
 			}
 			ctx := tenancy.WithTenant(context.Background(), tenancy.Tenant{ID: "initech", Tier: c.me.Tenant.Tier})

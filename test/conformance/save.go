@@ -19,9 +19,6 @@ func (c *Case) takes(err error) bool {
 	return true
 }
 
-// sameTables reports whether both tenants' rows are in the same tables.
-func (w *World) sameTables() bool { return !w.ownStructures() }
-
 func saveChecks() []check {
 	return []check{
 		{"Save what is there", func(c *Case) {

@@ -32,6 +32,8 @@ type Subject struct {
 	Strategy func(t testing.TB) tenancy.Strategy
 	// Raw says what becomes of raw SQL.
 	Raw RawSQL
+	// RawOf says it for each tenant, where that differs. nil: Raw is for both.
+	RawOf func(t tenancy.Tenant) RawSQL
 	// Columnless says that tables need no tenant column: the suite of natural
 	// models is run, too.
 	Columnless bool
@@ -41,6 +43,8 @@ type Subject struct {
 	// Admin returns a pool on the database of db to which all rows of all tenants
 	// are visible. nil: the base pool is such a one.
 	Admin func(t testing.TB, db *gorm.DB) *sql.DB
+	// Configs are the configurations of GORM to run in. nil: all that Configs returns.
+	Configs []gorm.Config
 }
 
 func (s Subject) tenants() [2]tenancy.Tenant {
@@ -86,16 +90,27 @@ type kit struct {
 // runKit runs the cases in every configuration of GORM.
 func runKit(t *testing.T, s Subject, k kit, checks []check) {
 	t.Helper()
+	configs := s.Configs
+	if configs == nil {
+		configs = Configs()
+	}
+	for _, cfg := range configs {
+		t.Run(fmt.Sprintf("prepare=%t,skip=%t", cfg.PrepareStmt, cfg.SkipDefaultTransaction), func(t *testing.T) {
+			t.Parallel()
+			runChecks(t, func() *World { return newWorld(t, s, cfg, k) }, checks)
+		})
+	}
+}
+
+// Configs lists the configurations of GORM in which a strategy must pass.
+func Configs() []gorm.Config {
+	var all []gorm.Config
 	for _, prepare := range []bool{false, true} {
 		for _, skip := range []bool{false, true} {
-			t.Run(fmt.Sprintf("prepare=%t,skip=%t", prepare, skip), func(t *testing.T) {
-				t.Parallel()
-				runChecks(t, func() *World {
-					return newWorld(t, s, gorm.Config{PrepareStmt: prepare, SkipDefaultTransaction: skip}, k)
-				}, checks)
-			})
+			all = append(all, gorm.Config{PrepareStmt: prepare, SkipDefaultTransaction: skip})
 		}
 	}
+	return all
 }
 
 // runChecks runs cases one after the other, each on the same rows. A case that

@@ -108,7 +108,7 @@ func subqueryChecks() []check {
 		{"subquery written as text", func(c *Case) {
 			var users []User
 			err := c.me.Where("id IN (SELECT user_id FROM orders)").Find(&users).Error
-			if c.World.Subject.Raw == RawRefused {
+			if c.me.RefusesRaw() {
 				c.Refused(err, tenancy.ErrRawSQL)
 				return
 			}

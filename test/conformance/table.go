@@ -61,7 +61,7 @@ func tableChecks() []check {
 		{"Table of several tables as text", func(c *Case) {
 			var rows []small
 			err := c.me.Table("items, users").Select("users.name").Find(&rows).Error
-			if c.World.Subject.Raw == RawRefused {
+			if c.me.RefusesRaw() {
 				c.Refused(err, tenancy.ErrRawSQL)
 				return
 			}

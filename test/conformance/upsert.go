@@ -101,7 +101,7 @@ func upsertChecks() []check {
 				c.Refused(c.me.Clauses(conflict).Create(&both).Error, tenancy.ErrTenantMismatch)
 			}
 			err := c.me.Clauses(clause.OnConflict{DoNothing: true}).Create(foreign()).Error
-			if err != nil || c.World.Subject.Raw == RawRefused { // a database with walls of its own shows no conflict
+			if err != nil || c.me.RefusesRaw() { // a database with walls of its own shows no conflict
 				c.Refused(err, tenancy.ErrTenantMismatch)
 			}
 			c.Refused(c.me.Model(&Item{}).Clauses(clause.OnConflict{Columns: id, DoUpdates: clause.AssignmentColumns([]string{"name"})}).

@@ -105,17 +105,32 @@ func (s *Side) Other() *Side {
 // Text makes content that carries the tenant's name.
 func (s *Side) Text(kind string, n any) string { return fmt.Sprintf("%s-%s-%v", s.ID, kind, n) }
 
+// RefusesRaw reports whether the tenant's raw SQL is refused.
+func (s *Side) RefusesRaw() bool {
+	subject := s.world.Subject
+	if subject.RawOf != nil {
+		return subject.RawOf(s.Tenant) == RawRefused
+	}
+	return subject.Raw == RawRefused
+}
+
 // ownDatabase reports whether the tenant has a database of its own, away from the shared models.
 func (s *Side) ownDatabase() bool {
 	b, err := s.world.installation.Bind(s.Tenant)
 	return err == nil && b.Pool != nil
 }
 
+// group names the tables that the tenant uses.
+func (s *Side) group() string { return s.world.installation.Provider().Group(s.Tenant) }
+
 // ownStructures reports whether the tenant has tables of its own, which can be missing.
-func (w *World) ownStructures() bool {
-	p := w.installation.Provider()
-	return p.Group(w.Acme.Tenant) != p.Group(w.Globex.Tenant)
+func (s *Side) ownStructures() bool {
+	stranger := tenancy.Tenant{ID: "initech", Tier: s.Tenant.Tier}
+	return s.group() != s.world.installation.Provider().Group(stranger)
 }
+
+// sameTables reports whether both tenants' rows are in the same tables.
+func (w *World) sameTables() bool { return w.Acme.group() == w.Globex.group() }
 
 // act runs a case for one tenant, and sees that it left the other alone.
 func (w *World) act(t *testing.T, me *Side, run func(*Case)) {

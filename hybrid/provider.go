@@ -1,0 +1,128 @@
+package hybrid
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/gormtenancy/tenancy"
+)
+
+// provider passes everything on to the provider of the tenant's tier.
+type provider struct {
+	in       *tenancy.Installation
+	strategy *Strategy
+	tiers    []installed
+	shared   tenancy.Binding
+	path     []string // schemas in which tables of tenants without one are found
+
+	closing sync.Once
+	closed  error
+}
+
+// installed is a tier at work.
+type installed struct {
+	name     string
+	provider tenancy.Provider
+}
+
+func (p *provider) of(t tenancy.Tenant) (installed, error) {
+	leaf, err := p.strategy.leaf(t)
+	if err != nil {
+		return installed{}, err
+	}
+	for _, tier := range p.tiers {
+		if tier.name == leaf.name {
+			return tier, nil
+		}
+	}
+	return installed{}, configError("the tier %q was not installed", leaf.name)
+}
+
+// Bind returns the tier's binding. All tiers find the shared models in one place.
+func (p *provider) Bind(t tenancy.Tenant) (tenancy.Binding, error) {
+	tier, err := p.of(t)
+	if err != nil {
+		return tenancy.Binding{}, err
+	}
+	b, err := tier.provider.Bind(t)
+	if err == nil {
+		err = p.apart(t, b)
+	}
+	if err != nil {
+		return tenancy.Binding{}, err
+	}
+	b.Names.Shared = p.shared.Names.Shared
+	return b, nil
+}
+
+func (p *provider) Provision(ctx context.Context, t tenancy.Tenant) error {
+	tier, err := p.at(t)
+	if err != nil {
+		return err
+	}
+	return tier.Provision(ctx, t)
+}
+
+// Destroy removes what the tenant has in its tier.
+func (p *provider) Destroy(ctx context.Context, t tenancy.Tenant) error {
+	tier, err := p.at(t)
+	if err != nil {
+		return err
+	}
+	return tier.Destroy(ctx, t)
+}
+
+// Verify asks the tenant's tier, and makes sure that the others have nothing of the tenant.
+func (p *provider) Verify(ctx context.Context, t tenancy.Tenant) error {
+	tier, err := p.at(t)
+	if err != nil {
+		return err
+	}
+	if err := tier.Verify(ctx, t); err != nil {
+		return err
+	}
+	return p.verifyElsewhere(ctx, t)
+}
+
+// at returns the provider of a tenant that can be bound.
+func (p *provider) at(t tenancy.Tenant) (tenancy.Provider, error) {
+	if _, err := p.Bind(t); err != nil {
+		return nil, err
+	}
+	tier, err := p.of(t)
+	return tier.provider, err
+}
+
+// Group is the tier's own with its name before it: two tiers may call different things
+// by one name.
+func (p *provider) Group(t tenancy.Tenant) string {
+	tier, err := p.of(t)
+	if err != nil {
+		return "invalid " + t.ID
+	}
+	return tier.name + "/" + tier.provider.Group(t)
+}
+
+// SharedBinding implements [tenancy.SharedBinder].
+func (p *provider) SharedBinding() tenancy.Binding { return p.shared }
+
+// Close closes each tier, once.
+func (p *provider) Close() error {
+	p.closing.Do(func() {
+		var all []error
+		for _, tier := range p.tiers {
+			all = append(all, tier.provider.Close())
+		}
+		p.closed = errors.Join(all...)
+	})
+	return p.closed
+}
+
+// abandon closes what was installed before err.
+func (p *provider) abandon(err error) error {
+	if closeErr := p.Close(); closeErr != nil {
+		return errors.Join(err, closeErr)
+	}
+	return err
+}

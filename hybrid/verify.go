@@ -1,0 +1,62 @@
+package hybrid
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/schema"
+
+	"github.com/gormtenancy/tenancy"
+)
+
+// verifyElsewhere makes sure that a tenant has rows in no tier but its own: with the
+// tenant's own eyes, as if it were in the other.
+func (p *provider) verifyElsewhere(ctx context.Context, t tenancy.Tenant) error {
+	own, err := p.of(t)
+	if err != nil {
+		return err
+	}
+	owned, err := p.in.Ordered()
+	if err != nil {
+		return err
+	}
+	var found []string
+	for _, tier := range p.tiers {
+		if tier.name == own.name {
+			continue
+		}
+		stray, err := p.rowsIn(ctx, tier.name, t, owned)
+		if err != nil {
+			return err
+		}
+		found = append(found, stray...)
+	}
+	if len(found) == 0 {
+		return nil
+	}
+	return &tenancy.Error{Kind: tenancy.ErrDrifted, Tenant: t.ID, Detail: fmt.Sprintf("%s; the tenant is in the tier %q, so destroy it with that Tier where those are not needed any more", strings.Join(found, "; "), own.name)}
+}
+
+// rowsIn lists the tables in which a tier has rows of the tenant.
+func (p *provider) rowsIn(ctx context.Context, tier string, t tenancy.Tenant, owned []*schema.Schema) ([]string, error) {
+	t.Tier = tier
+	db := p.in.DB().WithContext(tenancy.WithTenant(ctx, t)).Session(&gorm.Session{SkipHooks: true})
+	var found []string
+	for _, s := range owned {
+		var rows int64
+		err := db.Unscoped().Model(reflect.New(s.ModelType).Interface()).Count(&rows).Error
+		switch {
+		case errors.Is(err, tenancy.ErrNotProvisioned), errors.Is(err, tenancy.ErrInvalidTenant):
+			continue // nothing can be there
+		case err != nil:
+			return nil, err
+		case rows > 0:
+			found = append(found, fmt.Sprintf("%d rows of %s are in the tier %q", rows, s.Table, tier))
+		}
+	}
+	return found, nil
+}

@@ -1,0 +1,83 @@
+package test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"gorm.io/driver/sqlite"
+	"gorm.io/gorm"
+
+	"github.com/gormtenancy/tenancy"
+	"github.com/gormtenancy/tenancy/hybrid"
+	"github.com/gormtenancy/tenancy/strategies"
+	"github.com/gormtenancy/tenancy/test/conformance"
+)
+
+// tier is a strategy as a tier of a hybrid.
+type tier struct {
+	name     string
+	strategy func(t testing.TB) tenancy.Strategy
+	raw      conformance.RawSQL
+}
+
+var (
+	schemaTier = tier{"schema", func(testing.TB) tenancy.Strategy { return strategies.Schema{} }, conformance.RawWorks}
+	rlsTier    = tier{"rls", func(testing.TB) tenancy.Strategy { return strategies.RLS{} }, conformance.RawWorks}
+	sharedTier = tier{"shared", func(testing.TB) tenancy.Strategy { return strategies.Shared{} }, conformance.RawRefused}
+	filesTier  = tier{"database", func(t testing.TB) tenancy.Strategy {
+		return strategies.Database{Open: sqlite.Open, Dir: filepath.Join(t.TempDir(), "tenants")}
+	}, conformance.RawWorks}
+)
+
+// combinations are the premium and the standard tier, and where both are at home.
+var combinations = []struct {
+	on                func(conformance.Subject) conformance.Subject
+	premium, standard tier
+}{
+	{onSQLite, schemaTier, sharedTier},
+	{onSQLite, filesTier, sharedTier},
+	{onSQLite, filesTier, schemaTier},
+	{onPgx, schemaTier, rlsTier},
+	{onPgx, schemaTier, sharedTier},
+}
+
+func onSQLite(s conformance.Subject) conformance.Subject {
+	s.Name, s.Open = "sqlite/"+s.Name, openSQLite
+	return s
+}
+
+func onPgx(s conformance.Subject) conformance.Subject {
+	s.Name = "postgres/" + s.Name
+	return onPostgres(s, "cache_statement")
+}
+
+// TestHybrid runs the suite for one tenant in each tier, and with the roles swapped.
+func TestHybrid(t *testing.T) {
+	t.Parallel()
+	all := os.Getenv("TENANCY_TEST_MODES") == "all"
+	if !all {
+		t.Log("TENANCY_TEST_MODES=all runs each combination in all configurations of GORM, not in one for each role")
+	}
+	for _, c := range combinations {
+		for i, tiers := range [][2]string{{hybrid.TierPremium, hybrid.TierStandard}, {hybrid.TierStandard, hybrid.TierPremium}} {
+			s := c.on(conformance.Subject{
+				Name: c.premium.name + " and " + c.standard.name,
+				Strategy: func(t testing.TB) tenancy.Strategy {
+					return hybrid.New(hybrid.Config{Premium: c.premium.strategy(t), Standard: c.standard.strategy(t)})
+				},
+				RawOf: func(t tenancy.Tenant) conformance.RawSQL {
+					return map[string]conformance.RawSQL{hybrid.TierPremium: c.premium.raw, hybrid.TierStandard: c.standard.raw}[t.Tier]
+				},
+				Tenants: [2]tenancy.Tenant{{ID: "acme", Tier: tiers[0]}, {ID: "globex", Tier: tiers[1]}},
+			})
+			if !all {
+				s.Configs = []gorm.Config{{PrepareStmt: i == 0, SkipDefaultTransaction: i == 1}}
+			}
+			t.Run(s.Name+"/acme is "+tiers[0], func(t *testing.T) {
+				t.Parallel()
+				conformance.Run(t, s)
+			})
+		}
+	}
+}
