@@ -10,6 +10,7 @@ import (
 	"gorm.io/gorm/schema"
 
 	"github.com/gormtenancy/tenancy/internal/ddl"
+	"github.com/gormtenancy/tenancy/internal/names"
 	"github.com/gormtenancy/tenancy/internal/routing"
 )
 
@@ -168,13 +169,21 @@ func (m *tenantMigrator) index(dst any, name string) string {
 // GetTables lists the tenant's tables by their logical names.
 func (m *tenantMigrator) GetTables() ([]string, error) {
 	all, err := m.Migrator.GetTables()
+	prefix := m.physical.binding.Names.Prefix
 	var own []string
 	for _, table := range all {
-		if logical, ok := strings.CutPrefix(table, m.physical.binding.Names.Prefix); ok {
+		if logical, ok := strings.CutPrefix(table, prefix); ok && (prefix != "" || !m.prefixed(table)) {
 			own = append(own, logical)
 		}
 	}
 	return own, err
+}
+
+// prefixed reports whether a table is that of a tenant with a prefix.
+func (m *tenantMigrator) prefixed(table string) bool {
+	logical, ok := names.Logical(table)
+	known := m.in.models.find(logical)
+	return ok && known != nil && !known.shared
 }
 
 // The rest of gorm.Migrator, with the tenant's names.

@@ -79,7 +79,7 @@ func (in *Installation) newRoute(s *scope) (*route, error) {
 		r.shared = r.owned
 	} else {
 		r.owned.Acquire = r.acquire
-		r.shared = &routing.Target{Owner: s.owner(), Inspect: r.inspect}
+		r.shared = &routing.Target{Owner: s.owner(), Inspect: r.inspectShared}
 	}
 	return r, nil
 }
@@ -244,7 +244,7 @@ func (r *route) inspectNarrowed(query string, built bool, args []any) error {
 		}
 		return r.refusal(nil, "nothing but the tenant column keeps tenants apart here, and nothing can add it to a text; use GORM's builder, or WithRawSQL for a text that narrows itself")
 	}
-	if err := sqltext.Scoped(query, r.in.column, r.in.ownedTable, r.ownArgument(args)); err != nil {
+	if err := sqltext.Scoped(query, r.in.column, r.ownedTable, r.ownArgument(args)); err != nil {
 		return r.refusal(err, "a part of the statement written as text reads an owned table without the tenant column; use a built subquery or relation, or WithRawSQL")
 	}
 	return nil
@@ -258,20 +258,20 @@ func (r *route) ownArgument(args []any) func(int) bool {
 	}
 }
 
-// inspectShared lets nothing but shared tables through: no tenant is known.
+// inspectShared lets nothing but shared tables through: no tenant is known, or its own
+// tables are in another database, and what goes by their names here is somebody else's.
 func (r *route) inspectShared(query string, built bool, _ []any) (string, error) {
 	if !built && !sqltext.Control(query) {
 		return "", r.in.problemNoTenant()
 	}
 	rewriter := sqltext.Rewriter{Quote: r.in.quote, Resolve: func(name string) (string, sqltext.Resolution) {
-		logical := strings.TrimPrefix(name, r.binding.Names.Shared+".")
-		if r.in.IsShared(name) || r.in.IsShared(logical) {
+		if r.in.IsShared(name) || r.in.IsShared(r.logicalShared(name)) {
 			return name, sqltext.Keep
 		}
 		return "", sqltext.Unknown
 	}}
 	if _, err := rewriter.Rewrite(query); err != nil {
-		return "", r.refusal(err, "without a tenant only shared tables can be used")
+		return "", r.refusal(err, "only shared tables can be used together with a shared model here: no tenant is known, or its tables are in a database of its own")
 	}
 	return query, nil
 }
@@ -308,9 +308,17 @@ func (r *route) resolveTable(name string) (string, sqltext.Resolution) {
 	}
 }
 
+// logicalShared is the logical name of a table that may be named where shared models are.
+func (r *route) logicalShared(name string) string {
+	return strings.TrimPrefix(name, r.binding.Names.Shared+".")
+}
+
 // ownedTable tells sqltext which tables must be narrowed.
-func (in *Installation) ownedTable(name string) (owned, known bool) {
-	m := in.models.find(name)
+func (r *route) ownedTable(name string) (owned, known bool) {
+	m := r.in.models.find(name)
+	if m == nil {
+		m = r.in.models.find(r.logicalShared(name))
+	}
 	if m == nil {
 		return false, false
 	}

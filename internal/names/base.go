@@ -124,3 +124,16 @@ func Container(base string) string {
 func Prefix(base string) string {
 	return tablePrefix + base + Separator
 }
+
+// Logical returns what the name of a table is without a tenant's prefix, and whether it
+// has one.
+func Logical(table string) (logical string, prefixed bool) {
+	if !strings.HasPrefix(table, tablePrefix) {
+		return table, false
+	}
+	_, logical, prefixed = strings.Cut(table, Separator)
+	if !prefixed {
+		return table, false
+	}
+	return logical, true
+}

@@ -99,7 +99,9 @@ func subqueryChecks() []check {
 				c.me.Table("(?) AS users", c.me.Model(&User{}).Select("(?) AS name", theirs)),
 			} {
 				var users []User
-				if err := query.Find(&users).Error; err != nil && !errors.Is(err, tenancy.ErrRawSQL) {
+				err := query.Find(&users).Error
+				missing := c.me.ownDatabase() && errors.Is(err, tenancy.ErrNotProvisioned)
+				if err != nil && !missing && !errors.Is(err, tenancy.ErrRawSQL) {
 					c.Refused(err, tenancy.ErrTenantMismatch)
 				}
 				c.Own(users)
