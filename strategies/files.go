@@ -91,6 +91,15 @@ func (p filePool) Acquire(ctx context.Context) (gorm.ConnPool, func(), error) {
 	return lent.pool, release, err
 }
 
+// Place says where the file is: pools of one place lead to one database.
+func (p filePool) Place() string {
+	dir := p.files.dir
+	if real, err := filepath.EvalSymlinks(dir); err == nil {
+		dir = real
+	}
+	return filepath.Join(dir, p.name)
+}
+
 func (p filePool) lease(ctx context.Context) (opened, func(), error) {
 	lent, release, err := p.files.pools.Acquire(ctx, p.name, p.open)
 	switch {
