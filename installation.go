@@ -95,7 +95,20 @@ func (in *Installation) Bind(t Tenant) (Binding, error) {
 	if err := t.check(); err != nil {
 		return Binding{}, err
 	}
-	return in.provider.Bind(t)
+	return in.bindTenant(t)
+}
+
+func (in *Installation) bindTenant(t Tenant) (Binding, error) {
+	b, err := in.provider.Bind(t)
+	return in.withShared(b), err
+}
+
+// withShared says where the shared models are in a binding that does not.
+func (in *Installation) withShared(b Binding) Binding {
+	if b.Names.Shared == "" {
+		b.Names.Shared = in.shared.Names.Shared
+	}
+	return b
 }
 
 // Close gives back what the strategy opened: pools of tenants, not the base pool,

@@ -17,7 +17,7 @@ func (in *Installation) Migrate(ctx context.Context, tx gorm.ConnPool, b Binding
 	if err := routing.Settle(ctx, tx, b.Settings); err != nil {
 		return err
 	}
-	p, err := in.newPhysical(ctx, tx, b, in.db)
+	p, err := in.newPhysical(ctx, tx, in.withShared(b), in.db)
 	if err != nil {
 		return err
 	}
@@ -74,7 +74,7 @@ func (in *Installation) Pending(ctx context.Context, pool gorm.ConnPool, b Bindi
 		return nil, err
 	}
 	record := &ddl.Recorder{ConnPool: pool}
-	p, err := in.newPhysical(ctx, record, b, in.db)
+	p, err := in.newPhysical(ctx, record, in.withShared(b), in.db)
 	if err != nil {
 		return nil, err
 	}

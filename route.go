@@ -3,12 +3,10 @@ package tenancy
 import (
 	"context"
 	"errors"
-	"slices"
 	"strings"
 
 	"gorm.io/gorm"
 
-	"github.com/gormtenancy/tenancy/internal/names"
 	"github.com/gormtenancy/tenancy/internal/routing"
 	"github.com/gormtenancy/tenancy/internal/sqltext"
 	"github.com/gormtenancy/tenancy/scopes"
@@ -69,7 +67,7 @@ func (in *Installation) resolve(ctx context.Context) (*route, error) {
 }
 
 func (in *Installation) newRoute(s *scope) (*route, error) {
-	binding, err := in.provider.Bind(s.tenant)
+	binding, err := in.bindTenant(s.tenant)
 	if err != nil {
 		return nil, in.complete(err, "bind", s.tenant)
 	}
@@ -159,81 +157,6 @@ func (r *route) inspect(query string, built bool, args []any) (string, error) {
 		return "", r.refusal(err, "name the physical table (tenancy.Table), list its model in Config.Models or Config.Shared, or use WithRawSQL")
 	}
 	return text, nil
-}
-
-// inspectSchemas refuses a text that names another tenant's schema, or the common tables
-// of others: by hand, or by a subquery that was built with another tenant's context. What
-// names no schema goes where search_path leads.
-func (r *route) inspectSchemas(query string, built bool) error {
-	named := r.namesForeignSchema(query)
-	if !named && (!built || strings.Count(query, "SELECT ") < 2) {
-		return nil
-	}
-	foreign := false
-	rewriter := sqltext.Rewriter{Quote: r.in.quote, Resolve: func(name string) (string, sqltext.Resolution) {
-		schema, table, qualified := strings.Cut(name, ".")
-		if !qualified || r.mayName(schema, table) {
-			return name, sqltext.Keep
-		}
-		foreign = true
-		return "", sqltext.Unknown
-	}}
-	if _, err := rewriter.Rewrite(query); foreign || err != nil && named {
-		return r.refusal(err, "the text names a schema that is not the tenant's; leave schemas out, search_path finds the tenant's, or use WithRawSQL")
-	}
-	return nil
-}
-
-// mayName reports whether a text of the tenant may name a table in a schema. What is common
-// to all is free for all; common tables that others have their rows in are not.
-func (r *route) mayName(schema, table string) bool {
-	own := r.binding.Names.Schema
-	switch {
-	case own != "" && schema == own:
-		return true
-	case r.in.isCommonSchema(schema):
-		return own == "" || r.in.IsShared(table) || r.in.IsShared(schema+"."+table)
-	default:
-		return schema == r.binding.Names.Shared || names.Reserved(schema)
-	}
-}
-
-func (in *Installation) isCommonSchema(name string) bool {
-	return slices.ContainsFunc(in.commonSchemas, func(common string) bool { return strings.EqualFold(common, name) })
-}
-
-// namesForeignSchema reports whether a text qualifies anything by the name of a schema
-// that may be foreign.
-func (r *route) namesForeignSchema(query string) bool {
-	lower, own := strings.ToLower(query), r.binding.Names.Schema
-	if qualifies(lower, names.SchemaPrefix, func(name string) bool { return name != own }) {
-		return true
-	}
-	return own != "" && slices.ContainsFunc(r.in.commonSchemas, func(common string) bool {
-		return qualifies(lower, common, func(name string) bool { return name == common })
-	})
-}
-
-// qualifies reports whether a text in lower case qualifies anything by a name that begins
-// with stem and matches.
-func qualifies(lower, stem string, matches func(name string) bool) bool {
-	for rest := lower; ; {
-		at := strings.Index(rest, stem)
-		if at < 0 {
-			return false
-		}
-		rest = rest[at:]
-		end := len(stem)
-		for end < len(rest) && (rest[end] == '_' || 'a' <= rest[end] && rest[end] <= 'z' || '0' <= rest[end] && rest[end] <= '9') {
-			end++
-		}
-		name := rest[:end]
-		rest = rest[end:]
-		after := strings.TrimLeft(rest, "\" \t\r\n\f\v")
-		if matches(name) && (strings.HasPrefix(after, ".") || strings.HasPrefix(after, "/*") || strings.HasPrefix(after, "--")) {
-			return true
-		}
-	}
 }
 
 // inspectNarrowed makes sure that a text is narrowed in each place where it reads an owned table.

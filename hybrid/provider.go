@@ -39,7 +39,7 @@ func (p *provider) of(t tenancy.Tenant) (installed, error) {
 	return installed{}, configError("the tier %q was not installed", leaf.name)
 }
 
-// Bind returns the tier's binding. All tiers find the shared models in one place.
+// Bind returns the tier's binding.
 func (p *provider) Bind(t tenancy.Tenant) (tenancy.Binding, error) {
 	tier, err := p.of(t)
 	if err != nil {
@@ -52,7 +52,6 @@ func (p *provider) Bind(t tenancy.Tenant) (tenancy.Binding, error) {
 	if err != nil {
 		return tenancy.Binding{}, err
 	}
-	b.Names.Shared = p.shared.Names.Shared
 	return b, nil
 }
 

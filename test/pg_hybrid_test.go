@@ -154,10 +154,12 @@ func TestPGHybridSearchPath(t *testing.T) {
 		t.Run(standard.Name(), func(t *testing.T) {
 			server := newPG(t)
 			server.run(t, "CREATE SCHEMA common AUTHORIZATION "+server.Name)
-			k := pgKind{standard.Name(), hybrid.New(hybrid.Config{Premium: strategies.Schema{SharedSchema: "common"}, Standard: standard})}
+			k := pgKind{standard.Name(), hybrid.New(hybrid.Config{Premium: strategies.Schema{}, Standard: standard})}
 			s := openPG(t, server, k, pgSetup{settings: map[string]string{"search_path": `"$user",common,later`}})
 			must(t, s.migrate.Provision(t.Context(), tenancy.Tenant{ID: "globex"}))
 			s.fill(t, "globex", 2)
+			must(t, s.as("globex").Create(&folio{ID: 9, Owner: "globex", Tariff: &tariff{Name: "one for all"}}).Error)
+			must(t, s.as("globex").Delete(&folio{}, "id = ?", 9).Error)
 			for _, schema := range []string{server.Name, "common", "later", "Later"} {
 				taken := tenancy.Tenant{ID: "acme", Tier: hybrid.TierPremium, Schema: schema}
 				as := s.db.WithContext(tenancy.WithTenant(context.Background(), taken))
@@ -171,6 +173,10 @@ func TestPGHybridSearchPath(t *testing.T) {
 			must(t, s.migrate.Provision(t.Context(), free))
 			must(t, s.migrate.Verify(t.Context(), free))
 			s.holds(t, "globex", 2)
+			for _, db := range []*gorm.DB{s.as("globex"), s.system(), s.db, s.db.WithContext(tenancy.WithTenant(context.Background(), free))} {
+				var one tariff
+				must(t, db.First(&one).Error)
+			}
 			if tables := s.server.ask(t, "SELECT schemaname FROM pg_tables WHERE tablename = 'folios' ORDER BY 1"); !slices.Equal(tables, []string{"apart", "common"}) {
 				t.Errorf("folios in %q", tables)
 			}
