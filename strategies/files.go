@@ -94,8 +94,8 @@ func (p filePool) Acquire(ctx context.Context) (gorm.ConnPool, func(), error) {
 // Place says where the file is: pools of one place lead to one database.
 func (p filePool) Place() string {
 	dir := p.files.dir
-	if real, err := filepath.EvalSymlinks(dir); err == nil {
-		dir = real
+	if resolved, err := filepath.EvalSymlinks(dir); err == nil {
+		dir = resolved
 	}
 	return filepath.Join(dir, p.name)
 }
