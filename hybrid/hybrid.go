@@ -11,6 +11,10 @@ import (
 // needs the tenant column in all owned tables, it is required of all models, and join
 // tables that GORM makes itself get it in both tiers. Shared models have one place.
 //
+// Provisioning, destroying and migrating act in the tenant's tier alone; a Tenant with
+// another Tier stands for what it has there. Verify looks at all: a tenant whose rows are in
+// two tiers is [tenancy.ErrDrifted].
+//
 // On PostgreSQL the tables of a tier that has no schemas of its own are where the
 // role's search_path leads, so no tenant of another tier may have a schema that is on it
 // ([tenancy.ErrInvalidTenant]). Texts of a tenant with a schema may not name the common

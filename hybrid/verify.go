@@ -44,14 +44,17 @@ func (p *provider) verifyElsewhere(ctx context.Context, t tenancy.Tenant) error 
 // rowsIn lists the tables in which a tier has rows of the tenant.
 func (p *provider) rowsIn(ctx context.Context, tier string, t tenancy.Tenant, owned []*schema.Schema) ([]string, error) {
 	t.Tier = tier
+	if reachable, err := p.reachable(ctx, t); err != nil || !reachable {
+		return nil, err
+	}
 	db := p.in.DB().WithContext(tenancy.WithTenant(ctx, t)).Session(&gorm.Session{SkipHooks: true})
 	var found []string
 	for _, s := range owned {
 		var rows int64
 		err := db.Unscoped().Model(reflect.New(s.ModelType).Interface()).Count(&rows).Error
 		switch {
-		case errors.Is(err, tenancy.ErrNotProvisioned), errors.Is(err, tenancy.ErrInvalidTenant):
-			continue // nothing can be there
+		case errors.Is(err, tenancy.ErrNotProvisioned):
+			continue // this table is not there
 		case err != nil:
 			return nil, err
 		case rows > 0:
@@ -59,4 +62,20 @@ func (p *provider) rowsIn(ctx context.Context, tier string, t tenancy.Tenant, ow
 		}
 	}
 	return found, nil
+}
+
+// reachable reports whether a tenant could have tables in its tier: its name fits there, and
+// a database of its own is there.
+func (p *provider) reachable(ctx context.Context, t tenancy.Tenant) (bool, error) {
+	b, err := p.Bind(t)
+	if err == nil && b.Pool != nil {
+		var release func()
+		if _, release, err = b.Pool.Acquire(ctx); err == nil {
+			release()
+		}
+	}
+	if errors.Is(err, tenancy.ErrInvalidTenant) || errors.Is(err, tenancy.ErrNotProvisioned) {
+		return false, nil
+	}
+	return err == nil, err
 }
