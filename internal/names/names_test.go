@@ -292,3 +292,16 @@ func checkError(t *testing.T, what, input string, err error, want string) {
 		t.Errorf("%s(%q) = %q does not begin in lower case", what, input, err)
 	}
 }
+
+// TestLogical: what Prefix puts before a table comes off again, and nothing else does.
+func TestLogical(t *testing.T) {
+	for table, want := range map[string]string{
+		Prefix("acme") + "users": "users", Prefix("a_b") + "t_c": "t_c", Prefix("acme") + "x__y": "x__y",
+		"users": "", "t_users": "", "at_acme__users": "", "tenancy_tenants": "",
+	} {
+		logical, prefixed := Logical(table)
+		if prefixed != (want != "") || prefixed && logical != want || !prefixed && logical != table {
+			t.Errorf("Logical(%q) = %q, %t", table, logical, prefixed)
+		}
+	}
+}
