@@ -90,19 +90,28 @@ func (c lazyConnector) Connect(ctx context.Context) (driver.Conn, error) {
 
 // lazyConn is the connection of one transaction.
 type lazyConn struct {
-	inner  *sql.Conn
-	back   func() error
-	target *Target
-	begun  bool            // the server knows of the transaction
-	ctx    context.Context //nolint:containedctx // driver.Tx has no other way to be bounded
+	inner   *sql.Conn
+	back    func() error
+	target  *Target
+	checker driver.NamedValueChecker // nil: database/sql knows what to do with arguments
+	begun   bool                     // the server knows of the transaction
+	ctx     context.Context          //nolint:containedctx // driver.Tx has no other way to be bounded
 }
 
-func (c *lazyConn) raw(fn func(conn any) error) error { return c.inner.Raw(fn) }
+// raw calls fn with the connection underneath. One that broke before is gone from there.
+func (c *lazyConn) raw(fn func(conn any) error) error {
+	err := c.inner.Raw(fn)
+	if errors.Is(err, sql.ErrConnDone) {
+		return driver.ErrBadConn
+	}
+	return err
+}
 
 func (c *lazyConn) idle() bool {
 	idle := false
 	_ = c.raw(func(conn any) error {
 		idle = c.target.Pipeline.Idle(conn)
+		c.checker, _ = conn.(driver.NamedValueChecker)
 		return nil
 	})
 	return idle
@@ -233,12 +242,10 @@ func (c *lazyConn) PrepareContext(ctx context.Context, query string) (stmt drive
 
 // CheckNamedValue implements driver.NamedValueChecker: the connection underneath decides.
 func (c *lazyConn) CheckNamedValue(value *driver.NamedValue) error {
-	return c.raw(func(conn any) error {
-		if checker, ok := conn.(driver.NamedValueChecker); ok {
-			return checker.CheckNamedValue(value)
-		}
+	if c.checker == nil {
 		return driver.ErrSkip
-	})
+	}
+	return c.checker.CheckNamedValue(value)
 }
 
 func unnamed(args []driver.NamedValue) []any {
