@@ -3,6 +3,7 @@ package tenancy
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 
 	"gorm.io/gorm"
@@ -275,11 +276,16 @@ func sqlState(err error) string {
 	return ""
 }
 
+// mysqlError recognises an error of MySQL or MariaDB by its number, as the driver writes it.
+func mysqlError(err error, number int) bool {
+	return strings.Contains(err.Error(), "Error "+strconv.Itoa(number)+" (")
+}
+
 // missingTable recognises a database's complaint that a table or schema is not there.
 func missingTable(err error) bool {
 	switch sqlState(err) {
 	case "":
-		return strings.Contains(err.Error(), "no such table") || strings.Contains(err.Error(), "Error 1146 ")
+		return strings.Contains(err.Error(), "no such table") || mysqlError(err, 1146) || mysqlError(err, 1049)
 	case "42P01":
 		return !strings.Contains(err.Error(), "FROM") // "missing FROM-clause entry" is a mistake in the text
 	case "3F000":

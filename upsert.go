@@ -7,6 +7,8 @@ import (
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 	"gorm.io/gorm/schema"
+
+	"github.com/gormtenancy/tenancy/scopes"
 )
 
 // conflict is what an upsert of a bound statement does with rows that exist.
@@ -16,6 +18,7 @@ const (
 	conflictNone   conflict = iota // none, or one that cannot meet another tenant's row
 	conflictUpdate                 // updates them, guarded
 	conflictIgnore                 // leaves them
+	conflictFail                   // fails at one of another tenant
 )
 
 // onConflict guards an upsert against the rows of other tenants.
@@ -28,6 +31,10 @@ func (b *bound) onConflict(stmt *gorm.Statement, c *clause.Clause) {
 	if table, renamed := b.physical(); renamed && !b.upsertAlias(stmt) {
 		target = table.physical
 	}
+	if b.in.Dialect() == "mysql" {
+		c.Expression = b.onDuplicate(stmt, conflict, target)
+		return
+	}
 	guarded := b.scope.Guard(conflict, target)
 	c.Expression = guarded
 	switch {
@@ -37,6 +44,21 @@ func (b *bound) onConflict(stmt *gorm.Statement, c *clause.Clause) {
 	case len(conflict.Where.Exprs) == 0:
 		b.conflict = conflictUpdate
 	}
+}
+
+// onDuplicate is onConflict for ON DUPLICATE KEY UPDATE, in which the database itself
+// tells rows of other tenants. INSERT IGNORE makes it keep that to itself.
+func (b *bound) onDuplicate(stmt *gorm.Statement, conflict clause.OnConflict, target string) clause.OnConflict {
+	b.conflict = conflictFail
+	if scopes.Ignores(stmt) {
+		b.conflict = conflictIgnore
+	}
+	if conflict.DoNothing && stmt.Schema != nil && stmt.Schema.PrioritizedPrimaryField != nil {
+		// The rows that were there are returned, too, so GORM must not think that they are not.
+		key := clause.Column{Name: stmt.Schema.PrioritizedPrimaryField.DBName}
+		stmt.AddClause(clause.OnConflict{Columns: conflict.Columns, DoUpdates: clause.Set{{Column: key, Value: key}}})
+	}
+	return b.scope.GuardDuplicate(conflict, target)
 }
 
 // keyHolds reports whether the tenant column is in the primary key, so that rows of
@@ -58,25 +80,34 @@ func keyHolds(s *schema.Schema, column string) bool {
 // have.
 func (in *Installation) upserted(db *gorm.DB) {
 	b := boundTo(db.Statement)
-	if b == nil || db.Error != nil || db.DryRun || b.conflict == conflictNone {
+	if b == nil || db.DryRun || b.conflict == conflictNone {
+		return
+	}
+	if b.conflict == conflictFail {
+		if db.Error != nil && mysqlError(db.Error, 1242) {
+			db.Error = b.stolen(db.Error)
+		}
+		return
+	}
+	if db.Error != nil {
 		return
 	}
 	brought := int64(rowCount(db.Statement.ReflectValue))
-	if db.RowsAffected >= brought {
+	if db.RowsAffected >= brought && b.in.Dialect() != "mysql" { // which counts a changed row as two
 		return
 	}
 	switch b.conflict {
 	case conflictUpdate:
-		_ = db.AddError(b.stolen(brought - db.RowsAffected))
+		_ = db.AddError(b.stolen(nil))
 	case conflictIgnore:
 		_ = db.AddError(b.checkIgnored(db))
 	}
 }
 
-func (b *bound) stolen(rows int64) error {
+func (b *bound) stolen(cause error) error {
 	return &Error{
 		Kind: ErrTenantMismatch, Op: string(b.op), Tenant: b.route.scope.tenant.ID, Strategy: b.in.Strategy(),
-		Detail: fmt.Sprintf("%d of the rows to save have the key of a row of another tenant in %q; nothing was changed there", rows, b.table.name),
+		Detail: fmt.Sprintf("a row to save has the key of a row of another tenant in %q; nothing was changed there", b.table.name), Cause: cause,
 	}
 }
 
@@ -93,7 +124,7 @@ func (b *bound) checkIgnored(db *gorm.DB) error {
 	}
 	foreign, err := b.foreign(db, s, keys)
 	if err == nil && foreign > 0 {
-		err = b.stolen(foreign)
+		err = b.stolen(nil)
 	}
 	return err
 }

@@ -45,3 +45,6 @@ func (f failed) ExecContext(context.Context, string, ...any) (sql.Result, error)
 func (f failed) QueryContext(context.Context, string, ...any) (*sql.Rows, error) { return nil, f.err }
 
 func (f failed) QueryRowContext(context.Context, string, ...any) *sql.Row { return failedRow(f.err) }
+
+// GetDBConn implements gorm.GetDBConnector: a migrator may ask for a connection.
+func (f failed) GetDBConn() (*sql.DB, error) { return nil, f.err }

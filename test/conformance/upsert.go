@@ -16,7 +16,11 @@ func upsertChecks() []check {
 	return []check{
 		{"upsert DoNothing", func(c *Case) {
 			tags := rows(c)
-			c.Affected(c.me.Clauses(clause.OnConflict{DoNothing: true}).Create(&tags), 1)
+			sent := c.me.Clauses(clause.OnConflict{DoNothing: true}).Create(&tags)
+			c.OK(sent)
+			if c.World.DB.Name() != "mysql" { // which may count what it found
+				c.Equal(sent.RowsAffected, int64(1))
+			}
 			names(c, c.me.Text("tag", 1), c.me.Text("tag", 2), c.me.Text("tag", 10))
 			c.OK(c.me.Clauses(clause.OnConflict{Columns: key, DoNothing: true}).Create(&tags))
 		}},
