@@ -85,6 +85,7 @@ func (p *physical) prepare(values ...any) error {
 			s.Table = p.binding.Names.SharedTable(s.Table)
 			continue
 		}
+		p.exactText(s)
 		if p.binding.Pool != nil {
 			p.detach(s)
 		}

@@ -3,6 +3,7 @@ package strategies
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -21,6 +22,10 @@ import (
 // narrow that. The database itself enforces nothing. Let primary keys and unique
 // indexes begin with the tenant column, or a duplicate key tells one tenant that
 // another has it.
+//
+// On MySQL and MariaDB the tenant column has a binary collation: under most others acme
+// and ACME are one tenant. Tables that Provision makes have it; db.Use and Provision
+// refuse a listed model's table that has another with [tenancy.ErrConfig].
 type Shared struct{}
 
 // Name returns "shared".
@@ -29,7 +34,11 @@ func (Shared) Name() string { return "shared" }
 // Install implements [tenancy.Strategy].
 func (Shared) Install(in *tenancy.Installation) (tenancy.Provider, error) {
 	in.RequireColumn()
-	return &shared{in: in}, nil
+	s := &shared{in: in}
+	if err := s.attestCollation(context.Background()); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 type shared struct{ in *tenancy.Installation }
@@ -52,6 +61,9 @@ func (s *shared) Provision(ctx context.Context, t tenancy.Tenant) error {
 		return err
 	}
 	return ddl.Exclusive(ctx, base, s.in.Dialect(), s.Group(t), func(tx gorm.ConnPool) error {
+		if err := s.attestCollation(ctx); err != nil { // a foreign key needs it to be one and the same
+			return err
+		}
 		return s.in.Migrate(ctx, tx, sharedBinding, s.in.Models())
 	})
 }
@@ -94,7 +106,11 @@ func (s *shared) Verify(ctx context.Context, t tenancy.Tenant) error {
 	if err != nil {
 		return err
 	}
-	return drifted(t, append(orphans, crossing...))
+	loose, err := s.looseColumns(ctx)
+	if err != nil {
+		return err
+	}
+	return drifted(t, slices.Concat(orphans, crossing, loose))
 }
 
 // orphans finds rows that belong to nobody.
