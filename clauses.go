@@ -120,13 +120,13 @@ func (b *bound) from(stmt *gorm.Statement, c *clause.Clause) {
 	table, renamed := b.physical()
 	if !b.route.narrows() { // a shared table, which has its own place
 		if renamed && len(from.Tables) == 0 {
-			c.Expression = fromTable{table, from.Joins}
+			c.Expression = b.fromTable(table, from.Joins)
 		}
 		return
 	}
 	if len(from.Joins) == 0 && len(from.Tables) == 0 {
 		if renamed {
-			c.Expression = fromTable{table: table}
+			c.Expression = b.fromTable(table, nil)
 		}
 		return
 	}
@@ -143,8 +143,21 @@ func (b *bound) from(stmt *gorm.Statement, c *clause.Clause) {
 	}
 	c.Expression = from
 	if renamed && len(from.Tables) == 0 {
-		c.Expression = fromTable{table, from.Joins}
+		c.Expression = b.fromTable(table, from.Joins)
 	}
+}
+
+func (b *bound) fromTable(table aliased, joins []clause.Join) clause.Expression {
+	if b.unaliased(table) {
+		return clause.From{Tables: []clause.Table{{Name: table.physical}}, Joins: joins}
+	}
+	return fromTable{table, joins}
+}
+
+// unaliased reports whether a DELETE or UPDATE goes without the alias, which SQL Server
+// does not take: there a table goes by its name, whatever schema qualifies it.
+func (b *bound) unaliased(table aliased) bool {
+	return b.in.qualifies() && !b.op.reads() && table.alias == b.table.name
 }
 
 // rename gives a table its physical name, and its logical one as alias.
@@ -221,7 +234,13 @@ func (u updateTable) Build(builder clause.Builder) {
 
 func (b *bound) update(_ *gorm.Statement, c *clause.Clause) {
 	table, renamed := b.physical()
-	if update, ok := c.Expression.(clause.Update); ok && renamed && update.Table.Name == "" {
+	update, ok := c.Expression.(clause.Update)
+	if !ok || !renamed || update.Table.Name != "" {
+		return
+	}
+	if update.Table.Name = table.physical; b.unaliased(table) {
+		c.Expression = update
+	} else {
 		c.Expression = updateTable{update.Modifier, table}
 	}
 }

@@ -156,6 +156,9 @@ func (in *Installation) installCallbacks() {
 	callbacks := in.db.Callback()
 
 	create := callbacks.Create()
+	if in.Dialect() == "sqlserver" {
+		_ = create.Replace("gorm:create", in.merging(create.Get("gorm:create")))
+	}
 	in.guardPanics(create, "gorm:before_create", "gorm:save_before_associations", "gorm:create", "gorm:save_after_associations", "gorm:after_create")
 	_ = create.Before(first(begin, "gorm:before_create")).Register("tenancy:bind", in.bind(opCreate))
 	_ = create.After("gorm:create").Before("gorm:save_after_associations").Register("tenancy:upserted", in.upserted)

@@ -147,6 +147,9 @@ func (r *route) inspect(query string, built bool, args []any) (string, error) {
 	if r.binding.Filter == FilterRequired && !built && sqltext.Truncates(query) {
 		return "", r.refusal(nil, "TRUNCATE knows no row-level security and empties the table for all tenants; DELETE the tenant's rows, or use WithRawSQL")
 	}
+	if r.binding.Names.Schema != "" && r.in.qualifies() {
+		return query, r.inspectQualified(query, built)
+	}
 	if r.binding.Names.Schema != "" || len(r.in.commonSchemas) > 0 && r.binding.Pool == nil {
 		return query, r.inspectSchemas(query, built)
 	}
@@ -308,6 +311,10 @@ func (in *Installation) quote(name string) string {
 	in.dialect.QuoteTo(&b, name)
 	return b.String()
 }
+
+// qualifies reports whether nothing but a qualified name leads to a schema: there is no
+// search_path.
+func (in *Installation) qualifies() bool { return in.Dialect() == "sqlserver" }
 
 // insertAlias reports whether the dialect knows INSERT INTO t AS a.
 func (in *Installation) insertAlias() bool {

@@ -93,7 +93,7 @@ func (in *Installation) upserted(db *gorm.DB) {
 		return
 	}
 	brought := int64(rowCount(db.Statement.ReflectValue))
-	if db.RowsAffected >= brought && b.in.Dialect() != "mysql" { // which counts a changed row as two
+	if db.RowsAffected >= brought && b.in.insertAlias() { // other dialects count otherwise
 		return
 	}
 	switch b.conflict {

@@ -31,6 +31,13 @@ func Exclusive(ctx context.Context, db *sql.DB, dialect, key string, fn func(tx 
 			}
 			return fn(tx)
 		})
+	case "sqlserver":
+		return inTransaction(ctx, conn, func(tx gorm.ConnPool) error {
+			if err := lockSQLServer(ctx, tx, key); err != nil {
+				return err
+			}
+			return fn(tx)
+		})
 	default:
 		return inTransaction(ctx, conn, fn)
 	}

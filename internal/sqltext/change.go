@@ -21,6 +21,7 @@ func (w *walker) insert() {
 		w.next()
 		w.expectWord("value")
 	}
+	w.output()
 	switch {
 	case w.tok.key == keyDefault:
 		w.next()
@@ -127,6 +128,7 @@ func (w *walker) delete() {
 	}
 	w.expect(keyFrom)
 	w.tables(&sc, roleTarget)
+	w.output()
 	if w.tok.key == keyUsing {
 		w.next()
 		w.tables(&sc, roleTable)

@@ -7,8 +7,9 @@ func (w *walker) atControl() bool {
 }
 
 // Control reports whether query only controls the transaction it runs in:
-// SAVEPOINT x, RELEASE [SAVEPOINT] x or ROLLBACK TO [SAVEPOINT] x. A trailing
-// semicolon, space and comments are allowed.
+// SAVEPOINT x, RELEASE [SAVEPOINT] x or ROLLBACK TO [SAVEPOINT] x, and in T-SQL SAVE
+// TRANSACTION x or ROLLBACK TRANSACTION x. A trailing semicolon, space and comments are
+// allowed.
 func Control(query string) bool {
 	if hasZero(query) {
 		return false
@@ -27,13 +28,21 @@ func Control(query string) bool {
 			t = s.next()
 		}
 	case is(t, "rollback"):
-		if !is(s.next(), "to") {
+		switch t = s.next(); {
+		case is(t, "transaction"):
+			t = s.next()
+		case is(t, "to"):
+			if t = s.next(); is(t, "savepoint") {
+				t = s.next()
+			}
+		default:
+			return false
+		}
+	case is(t, "save"):
+		if !is(s.next(), "transaction") {
 			return false
 		}
 		t = s.next()
-		if is(t, "savepoint") {
-			t = s.next()
-		}
 	default:
 		return false
 	}

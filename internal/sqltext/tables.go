@@ -153,7 +153,7 @@ func (w *walker) alias(i int) {
 			w.group(token{})
 			return
 		}
-	} else if !w.tok.isName() || w.refs[i].role == roleInsert {
+	} else if !w.tok.isName() || w.refs[i].role == roleInsert || w.atOutput() {
 		return
 	}
 	alias := w.expectName()
