@@ -154,6 +154,9 @@ func (in *Installation) bindModel(stmt *gorm.Statement, b *bound, h handle) erro
 	b.route = r
 	target := r.owned
 	if r.narrows() {
+		if r.binding.Names.Schema != "" && in.qualifies() && strings.Contains(b.table.name, ".") {
+			return r.refusal(nil, "the table "+b.table.name+" names a schema or a database; name the table alone, its tenant decides the schema")
+		}
 		b.names = r.binding.Names
 		if target, err = in.narrow(stmt, b, known); err != nil {
 			return err

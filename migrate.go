@@ -59,7 +59,11 @@ func (in *Installation) migrateShared(ctx context.Context, values []any, like *g
 		if err := routing.Settle(ctx, tx, in.shared.Settings); err != nil {
 			return err
 		}
-		p, err := in.newPhysical(ctx, tx, Binding{}, like)
+		b := Binding{}
+		if in.qualifies() {
+			b.Names.Shared = in.shared.Names.Shared
+		}
+		p, err := in.newPhysical(ctx, tx, b, like)
 		if err != nil {
 			return err
 		}

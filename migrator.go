@@ -134,6 +134,9 @@ func (m *tenantMigrator) split(values []any) (shared, owned []any, err error) {
 func (m *tenantMigrator) value(v any) any {
 	if name, ok := v.(string); ok {
 		if m.in.models.of(name, nil).shared {
+			if m.in.qualifies() {
+				return m.physical.binding.Names.SharedTable(name)
+			}
 			return name
 		}
 		return m.physical.binding.Names.Table(name)

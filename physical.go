@@ -1,6 +1,7 @@
 package tenancy
 
 import (
+	"cmp"
 	"context"
 	"reflect"
 	"strconv"
@@ -27,7 +28,7 @@ type physical struct {
 // newPhysical makes the handle on pool. like lends the settings that migrations heed.
 func (in *Installation) newPhysical(ctx context.Context, pool gorm.ConnPool, b Binding, like *gorm.DB) (*physical, error) {
 	db, err := gorm.Open(nil, &gorm.Config{
-		NamingStrategy:         prefixed(like.NamingStrategy, b.Names.Prefix),
+		NamingStrategy:         logically(like.NamingStrategy, b.Names),
 		Logger:                 like.Logger,
 		NowFunc:                like.NowFunc,
 		DryRun:                 like.DryRun,
@@ -44,6 +45,9 @@ func (in *Installation) newPhysical(ctx context.Context, pool gorm.ConnPool, b B
 		return nil, err
 	}
 	db.Dialector = in.dialect
+	if in.qualifies() && (b.Names.Schema != "" || b.Names.Shared != "") {
+		db.Dialector = qualified{dialector{Dialector: in.dialect, in: in}, cmp.Or(b.Names.Schema, b.Names.Shared)}
+	}
 	db.PrepareStmt = in.db.PrepareStmt // what pool does, and drivers ask about
 	db.Statement.Context = ctx
 	if like.Statement != nil {
@@ -117,15 +121,16 @@ func (p *physical) detach(s *schema.Schema) {
 }
 
 func (p *physical) name(s *schema.Schema) error {
-	if p.binding.Names.Prefix != "" { // a schema is the connection's, by its search_path
-		s.Table = p.binding.Names.Table(s.Table)
+	logical := s.Table
+	if p.binding.Names.Prefix != "" || p.in.qualifies() { // elsewhere a schema is the connection's, by its search_path
+		s.Table = p.binding.Names.Table(logical)
 	}
 	if prefix := p.binding.Names.Prefix; prefix != "" {
 		for _, field := range s.Fields {
 			prefixIndexes(field, prefix)
 		}
 	}
-	if err := names.Fits(p.in.Dialect(), s.Table); err != nil {
+	if err := names.Fits(p.in.Dialect(), p.binding.Names.Prefix+logical); err != nil {
 		return &Error{Kind: ErrInvalidTenant, Cause: err}
 	}
 	for _, index := range s.ParseIndexes() {
@@ -155,42 +160,49 @@ func prefixIndexes(field *schema.Field, prefix string) {
 	}
 }
 
-// prefixNamer names indexes and constraints after the logical table, and puts the
+// logicalNamer names indexes and constraints after the logical table, and puts the
 // prefix before that: the database's names of two tenants differ as their prefixes do,
 // however a long name is shortened.
-type prefixNamer struct {
+type logicalNamer struct {
 	schema.Namer
-	prefix string
+	names Names
 }
 
-func prefixed(namer schema.Namer, prefix string) schema.Namer {
-	if prefix == "" {
+func logically(namer schema.Namer, names Names) schema.Namer {
+	if names.IsZero() {
 		return namer
 	}
-	return prefixNamer{namer, prefix}
+	return logicalNamer{namer, names}
 }
 
-func (n prefixNamer) logical(table string) string { return strings.TrimPrefix(table, n.prefix) }
+func (n logicalNamer) logical(table string) string {
+	for _, container := range []string{n.names.Schema, n.names.Shared} {
+		if container != "" {
+			table = strings.TrimPrefix(table, container+".")
+		}
+	}
+	return strings.TrimPrefix(table, n.names.Prefix)
+}
 
 // IndexName implements schema.Namer.
-func (n prefixNamer) IndexName(table, column string) string {
-	return n.prefix + n.Namer.IndexName(n.logical(table), column)
+func (n logicalNamer) IndexName(table, column string) string {
+	return n.names.Prefix + n.Namer.IndexName(n.logical(table), column)
 }
 
 // UniqueName implements schema.Namer.
-func (n prefixNamer) UniqueName(table, column string) string {
-	return n.prefix + n.Namer.UniqueName(n.logical(table), column)
+func (n logicalNamer) UniqueName(table, column string) string {
+	return n.names.Prefix + n.Namer.UniqueName(n.logical(table), column)
 }
 
 // CheckerName implements schema.Namer.
-func (n prefixNamer) CheckerName(table, column string) string {
-	return n.prefix + n.Namer.CheckerName(n.logical(table), column)
+func (n logicalNamer) CheckerName(table, column string) string {
+	return n.names.Prefix + n.Namer.CheckerName(n.logical(table), column)
 }
 
 // RelationshipFKName implements schema.Namer.
-func (n prefixNamer) RelationshipFKName(rel schema.Relationship) string {
+func (n logicalNamer) RelationshipFKName(rel schema.Relationship) string {
 	if rel.Schema != nil {
 		rel.Schema = &schema.Schema{Name: rel.Schema.Name, Table: n.logical(rel.Schema.Table)}
 	}
-	return n.prefix + n.Namer.RelationshipFKName(rel)
+	return n.names.Prefix + n.Namer.RelationshipFKName(rel)
 }

@@ -286,6 +286,10 @@ func mysqlError(err error, number int) bool {
 
 // missingTable recognises a database's complaint that a table or schema is not there.
 func missingTable(err error) bool {
+	var numbered interface{ SQLErrorNumber() int32 } // SQL Server's: 208 is an invalid object name
+	if errors.As(err, &numbered) {
+		return numbered.SQLErrorNumber() == 208
+	}
 	switch sqlState(err) {
 	case "":
 		return strings.Contains(err.Error(), "no such table") || mysqlError(err, 1146) || mysqlError(err, 1049)

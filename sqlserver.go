@@ -119,7 +119,7 @@ func (r *route) inspectQualified(query string, built bool) error {
 	}
 	rewriter := sqltext.Rewriter{Quote: r.in.quote, Resolve: func(name string) (string, sqltext.Resolution) {
 		schema, table, qualified := strings.Cut(name, ".")
-		if qualified && (schema == r.binding.Names.Schema || r.in.IsShared(name) || schema == r.binding.Names.Shared && r.in.IsShared(table)) {
+		if qualified && !strings.Contains(table, ".") && (schema == r.binding.Names.Schema || r.in.IsShared(name) || schema == r.binding.Names.Shared && r.in.IsShared(table)) {
 			return name, sqltext.Keep
 		}
 		return "", sqltext.Unknown

@@ -43,7 +43,7 @@ func claim(ctx context.Context, in *tenancy.Installation, tx gorm.ConnPool, name
 		return err
 	}
 	if len(other) > 0 {
-		return &tenancy.Error{Kind: tenancy.ErrInvalidTenant, Tenant: id, Detail: fmt.Sprintf("the tenant is provisioned as %q and would now be %q; keep the slug and the schema that it was provisioned with", other[0].Name, name)}
+		return renamed(id, other[0].Name, name)
 	}
 	return db.Create(&registration{Name: name, TenantID: id}).Error
 }
@@ -72,9 +72,19 @@ func claimed(ctx context.Context, in *tenancy.Installation, pool gorm.ConnPool, 
 		return false, err
 	}
 	if found[0].TenantID != id {
-		return false, &tenancy.Error{Kind: tenancy.ErrTenantMismatch, Tenant: id, Detail: fmt.Sprintf("%q belongs to the tenant %q; give each tenant a name of its own", name, found[0].TenantID)}
+		return false, belongs(id, found[0].TenantID, name)
 	}
 	return true, nil
+}
+
+// renamed makes the error for a tenant that has another name already.
+func renamed(id, old, name string) error {
+	return &tenancy.Error{Kind: tenancy.ErrInvalidTenant, Tenant: id, Detail: fmt.Sprintf("the tenant is provisioned as %q and would now be %q; keep the slug and the schema that it was provisioned with", old, name)}
+}
+
+// belongs makes the error for a name that is another tenant's.
+func belongs(id, holder, name string) error {
+	return &tenancy.Error{Kind: tenancy.ErrTenantMismatch, Tenant: id, Detail: fmt.Sprintf("%q belongs to the tenant %q; give each tenant a name of its own", name, holder)}
 }
 
 func disclaim(ctx context.Context, in *tenancy.Installation, tx gorm.ConnPool, name string) error {

@@ -15,6 +15,11 @@ import (
 // or transaction and never for a session. public is not on that path. Shared models
 // are named with their own schema; raw SQL has to name it, too (tenancy.Table).
 //
+// On SQL Server the set is a schema, too, and every statement that GORM builds names it.
+// There is no search_path: raw SQL, and parts of a statement that are written as text and
+// name a table, are refused with [tenancy.ErrRawSQL]. The SQL was checked against the
+// driver's output, and not on a server.
+//
 // On SQLite, and on dialects that this package does not know, the set is made by a
 // prefix: the table users of the tenant acme is t_acme__users. Raw SQL is given the
 // tenant's names where each table in it can be told with certainty; other texts are
@@ -22,7 +27,8 @@ import (
 //
 // The zero value is ready.
 type Schema struct {
-	// SharedSchema is where the shared models are, on PostgreSQL. Empty: "public".
+	// SharedSchema is where the shared models are. Empty: "public" on PostgreSQL, "dbo" on
+	// SQL Server.
 	SharedSchema string
 	// Extensions are schemas that follow the tenant's own on the search_path, for the
 	// functions, types and operators of extensions. PostgreSQL only. Default: none.
@@ -51,7 +57,9 @@ func (s Schema) Install(in *tenancy.Installation) (tenancy.Provider, error) {
 			return nil, &tenancy.Error{Kind: tenancy.ErrConfig, Cause: err}
 		}
 		return &schemas{in: in, cfg: s}, nil
-	case "mysql", "sqlserver":
+	case "sqlserver":
+		return newSQLServer(in, s)
+	case "mysql":
 		return nil, &tenancy.Error{Kind: tenancy.ErrUnsupportedDialect, Detail: fmt.Sprintf("the schema strategy does not support %q yet; it supports postgres and sqlite, and other dialects by table prefix", in.Dialect())}
 	default:
 		return &prefix{in: in}, nil

@@ -33,7 +33,7 @@ func Exclusive(ctx context.Context, db *sql.DB, dialect, key string, fn func(tx 
 		})
 	case "sqlserver":
 		return inTransaction(ctx, conn, func(tx gorm.ConnPool) error {
-			if err := lockSQLServer(ctx, tx, key); err != nil {
+			if err := LockSQLServer(ctx, tx, key); err != nil {
 				return err
 			}
 			return fn(tx)

@@ -6,9 +6,9 @@ import (
 	"gorm.io/gorm"
 )
 
-// lockSQLServer waits for a lock that is released with the transaction tx
+// LockSQLServer waits for a lock that is released with the transaction tx
 // (https://learn.microsoft.com/sql/relational-databases/system-stored-procedures/sp-getapplock-transact-sql).
-func lockSQLServer(ctx context.Context, tx gorm.ConnPool, key string) error {
+func LockSQLServer(ctx context.Context, tx gorm.ConnPool, key string) error {
 	_, err := tx.ExecContext(ctx, `DECLARE @held int;
 EXEC @held = sp_getapplock @Resource = @p1, @LockMode = 'Exclusive', @LockOwner = 'Transaction', @LockTimeout = -1;
 IF @held < 0 THROW 50000, 'the lock for provisioning was not granted', 1;`, "tenancy:"+key)

@@ -4,7 +4,7 @@ package sqltext
 // SQL, or a table named by a string.
 var forbiddenPrefixes = [...]string{
 	"pragma_", "dblink", "query_to_xml", "table_to_xml", "schema_to_xml",
-	"database_to_xml", "cursor_to_xml", "crosstab",
+	"database_to_xml", "cursor_to_xml", "crosstab", "openrowset", "openquery", "opendatasource",
 }
 
 // forbiddenNames are further functions of that kind, and those that read and

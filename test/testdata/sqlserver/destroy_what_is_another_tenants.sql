@@ -1,0 +1,10 @@
+DECLARE @held int;
+EXEC @held = sp_getapplock @Resource = @p1, @LockMode = 'Exclusive', @LockOwner = 'Transaction', @LockTimeout = -1;
+IF @held < 0 THROW 50000, 'the lock for provisioning was not granted', 1;
+  -- @p1 = tenancy:tenant_acme
+SELECT CAST(CASE WHEN OBJECT_ID(@p1, 'U') IS NULL THEN 0 ELSE 1 END AS bit)
+  -- @p1 = [dbo].[tenancy_tenants]
+SELECT [tenant_id] FROM [dbo].[tenancy_tenants] WHERE [name] = @p1
+  -- @p1 = tenant_acme
+ROLLBACK
+-- tenancy: destroy: tenant "acme" (schema): another tenant's: "tenant_acme" belongs to the tenant "globex"; give each tenant a name of its own

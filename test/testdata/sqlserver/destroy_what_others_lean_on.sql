@@ -1,0 +1,14 @@
+DECLARE @held int;
+EXEC @held = sp_getapplock @Resource = @p1, @LockMode = 'Exclusive', @LockOwner = 'Transaction', @LockTimeout = -1;
+IF @held < 0 THROW 50000, 'the lock for provisioning was not granted', 1;
+  -- @p1 = tenancy:tenant_acme
+SELECT CAST(CASE WHEN OBJECT_ID(@p1, 'U') IS NULL THEN 0 ELSE 1 END AS bit)
+  -- @p1 = [dbo].[tenancy_tenants]
+SELECT [tenant_id] FROM [dbo].[tenancy_tenants] WHERE [name] = @p1
+  -- @p1 = tenant_acme
+SELECT 'foreign key ' + QUOTENAME(name) + ': ' + QUOTENAME(OBJECT_SCHEMA_NAME(parent_object_id)) + '.' + QUOTENAME(OBJECT_NAME(parent_object_id))
+	+ ' leans on ' + QUOTENAME(OBJECT_SCHEMA_NAME(referenced_object_id)) + '.' + QUOTENAME(OBJECT_NAME(referenced_object_id))
+FROM sys.foreign_keys WHERE (OBJECT_SCHEMA_NAME(referenced_object_id) = @p1 AND OBJECT_SCHEMA_NAME(parent_object_id) <> @p1)
+  -- @p1 = tenant_acme
+ROLLBACK
+-- tenancy: destroy: tenant "acme" (schema): isolation not proven: foreign key [fk]: [dbo].[x] leans on [tenant_acme].[authors]; remove those first

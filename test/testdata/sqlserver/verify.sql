@@ -1,0 +1,177 @@
+SELECT CAST(CASE WHEN OBJECT_ID(@p1, 'U') IS NULL THEN 0 ELSE 1 END AS bit)
+  -- @p1 = [dbo].[tenancy_tenants]
+SELECT [tenant_id] FROM [dbo].[tenancy_tenants] WHERE [name] = @p1
+  -- @p1 = tenant_acme
+SELECT CAST(CASE WHEN SCHEMA_ID(@p1) IS NULL THEN 0 ELSE 1 END AS bit)
+  -- @p1 = tenant_acme
+SELECT count(*) FROM sys.tables WHERE object_id = OBJECT_ID(@p1)
+  -- @p1 = [dbo].[plans]
+SELECT * FROM "dbo"."plans" ORDER BY (SELECT NULL) OFFSET 0 ROW FETCH NEXT 1 ROWS ONLY
+SELECT DB_NAME() AS [Current Database]
+SELECT COLUMN_NAME, DATA_TYPE, COLUMN_DEFAULT, c.IS_NULLABLE, CHARACTER_MAXIMUM_LENGTH, NUMERIC_PRECISION, NUMERIC_PRECISION_RADIX, NUMERIC_SCALE, DATETIME_PRECISION, AUTO_INCREMENT = c2.is_identity
+FROM INFORMATION_SCHEMA.COLUMNS c
+LEFT JOIN sys.tables t ON c.TABLE_NAME = t.[name]
+LEFT JOIN sys.columns c2 ON t.object_id = c2.object_id AND c2.[name] = c.COLUMN_NAME
+WHERE TABLE_CATALOG = @p1 AND TABLE_NAME = @p2 AND TABLE_SCHEMA = @p3
+  -- @p1 = app
+  -- @p2 = plans
+  -- @p3 = dbo
+SELECT DB_NAME() AS [Current Database]
+SELECT c.COLUMN_NAME, t.CONSTRAINT_TYPE FROM INFORMATION_SCHEMA.TABLE_CONSTRAINTS t JOIN INFORMATION_SCHEMA.CONSTRAINT_COLUMN_USAGE c ON c.CONSTRAINT_NAME=t.CONSTRAINT_NAME WHERE t.CONSTRAINT_TYPE IN ('PRIMARY KEY', 'UNIQUE') AND c.TABLE_CATALOG = @p1 AND c.TABLE_NAME = @p2 AND c.TABLE_SCHEMA = @p3
+  -- @p1 = app
+  -- @p2 = plans
+  -- @p3 = dbo
+SELECT DB_NAME() AS [Current Database]
+SELECT value FROM [app].sys.fn_listextendedproperty('MS_Description', 'SCHEMA', @p1, 'TABLE', @p2, 'COLUMN', @p3)
+  -- @p1 = dbo
+  -- @p2 = plans
+  -- @p3 = id
+SELECT DB_NAME() AS [Current Database]
+SELECT value FROM [app].sys.fn_listextendedproperty('MS_Description', 'SCHEMA', @p1, 'TABLE', @p2, 'COLUMN', @p3)
+  -- @p1 = dbo
+  -- @p2 = plans
+  -- @p3 = name
+SELECT count(*) FROM sys.tables WHERE object_id = OBJECT_ID(@p1)
+  -- @p1 = [tenant_acme].[authors]
+SELECT * FROM "tenant_acme"."authors" ORDER BY (SELECT NULL) OFFSET 0 ROW FETCH NEXT 1 ROWS ONLY
+SELECT DB_NAME() AS [Current Database]
+SELECT COLUMN_NAME, DATA_TYPE, COLUMN_DEFAULT, c.IS_NULLABLE, CHARACTER_MAXIMUM_LENGTH, NUMERIC_PRECISION, NUMERIC_PRECISION_RADIX, NUMERIC_SCALE, DATETIME_PRECISION, AUTO_INCREMENT = c2.is_identity
+FROM INFORMATION_SCHEMA.COLUMNS c
+LEFT JOIN sys.tables t ON c.TABLE_NAME = t.[name]
+LEFT JOIN sys.columns c2 ON t.object_id = c2.object_id AND c2.[name] = c.COLUMN_NAME
+WHERE TABLE_CATALOG = @p1 AND TABLE_NAME = @p2 AND TABLE_SCHEMA = @p3
+  -- @p1 = app
+  -- @p2 = authors
+  -- @p3 = tenant_acme
+SELECT DB_NAME() AS [Current Database]
+SELECT c.COLUMN_NAME, t.CONSTRAINT_TYPE FROM INFORMATION_SCHEMA.TABLE_CONSTRAINTS t JOIN INFORMATION_SCHEMA.CONSTRAINT_COLUMN_USAGE c ON c.CONSTRAINT_NAME=t.CONSTRAINT_NAME WHERE t.CONSTRAINT_TYPE IN ('PRIMARY KEY', 'UNIQUE') AND c.TABLE_CATALOG = @p1 AND c.TABLE_NAME = @p2 AND c.TABLE_SCHEMA = @p3
+  -- @p1 = app
+  -- @p2 = authors
+  -- @p3 = tenant_acme
+SELECT DB_NAME() AS [Current Database]
+SELECT value FROM [app].sys.fn_listextendedproperty('MS_Description', 'SCHEMA', @p1, 'TABLE', @p2, 'COLUMN', @p3)
+  -- @p1 = tenant_acme
+  -- @p2 = authors
+  -- @p3 = id
+SELECT DB_NAME() AS [Current Database]
+SELECT value FROM [app].sys.fn_listextendedproperty('MS_Description', 'SCHEMA', @p1, 'TABLE', @p2, 'COLUMN', @p3)
+  -- @p1 = tenant_acme
+  -- @p2 = authors
+  -- @p3 = name
+SELECT DB_NAME() AS [Current Database]
+SELECT value FROM [app].sys.fn_listextendedproperty('MS_Description', 'SCHEMA', @p1, 'TABLE', @p2, 'COLUMN', @p3)
+  -- @p1 = tenant_acme
+  -- @p2 = authors
+  -- @p3 = plan_id
+SELECT count(*) FROM sys.objects WHERE name = @p1 AND parent_object_id = OBJECT_ID(@p2)
+  -- @p1 = fk_authors_plan
+  -- @p2 = [tenant_acme].[authors]
+SELECT count(*) FROM sys.indexes WHERE object_id = OBJECT_ID(@p1) AND name = @p2
+  -- @p1 = [tenant_acme].[authors]
+  -- @p2 = idx_authors_name
+SELECT count(*) FROM sys.tables WHERE object_id = OBJECT_ID(@p1)
+  -- @p1 = [tenant_acme].[labels]
+SELECT * FROM "tenant_acme"."labels" ORDER BY (SELECT NULL) OFFSET 0 ROW FETCH NEXT 1 ROWS ONLY
+SELECT DB_NAME() AS [Current Database]
+SELECT COLUMN_NAME, DATA_TYPE, COLUMN_DEFAULT, c.IS_NULLABLE, CHARACTER_MAXIMUM_LENGTH, NUMERIC_PRECISION, NUMERIC_PRECISION_RADIX, NUMERIC_SCALE, DATETIME_PRECISION, AUTO_INCREMENT = c2.is_identity
+FROM INFORMATION_SCHEMA.COLUMNS c
+LEFT JOIN sys.tables t ON c.TABLE_NAME = t.[name]
+LEFT JOIN sys.columns c2 ON t.object_id = c2.object_id AND c2.[name] = c.COLUMN_NAME
+WHERE TABLE_CATALOG = @p1 AND TABLE_NAME = @p2 AND TABLE_SCHEMA = @p3
+  -- @p1 = app
+  -- @p2 = labels
+  -- @p3 = tenant_acme
+SELECT DB_NAME() AS [Current Database]
+SELECT c.COLUMN_NAME, t.CONSTRAINT_TYPE FROM INFORMATION_SCHEMA.TABLE_CONSTRAINTS t JOIN INFORMATION_SCHEMA.CONSTRAINT_COLUMN_USAGE c ON c.CONSTRAINT_NAME=t.CONSTRAINT_NAME WHERE t.CONSTRAINT_TYPE IN ('PRIMARY KEY', 'UNIQUE') AND c.TABLE_CATALOG = @p1 AND c.TABLE_NAME = @p2 AND c.TABLE_SCHEMA = @p3
+  -- @p1 = app
+  -- @p2 = labels
+  -- @p3 = tenant_acme
+SELECT DB_NAME() AS [Current Database]
+SELECT value FROM [app].sys.fn_listextendedproperty('MS_Description', 'SCHEMA', @p1, 'TABLE', @p2, 'COLUMN', @p3)
+  -- @p1 = tenant_acme
+  -- @p2 = labels
+  -- @p3 = code
+SELECT DB_NAME() AS [Current Database]
+SELECT value FROM [app].sys.fn_listextendedproperty('MS_Description', 'SCHEMA', @p1, 'TABLE', @p2, 'COLUMN', @p3)
+  -- @p1 = tenant_acme
+  -- @p2 = labels
+  -- @p3 = name
+SELECT count(*) FROM sys.tables WHERE object_id = OBJECT_ID(@p1)
+  -- @p1 = [tenant_acme].[author_labels]
+SELECT * FROM "tenant_acme"."author_labels" ORDER BY (SELECT NULL) OFFSET 0 ROW FETCH NEXT 1 ROWS ONLY
+SELECT DB_NAME() AS [Current Database]
+SELECT COLUMN_NAME, DATA_TYPE, COLUMN_DEFAULT, c.IS_NULLABLE, CHARACTER_MAXIMUM_LENGTH, NUMERIC_PRECISION, NUMERIC_PRECISION_RADIX, NUMERIC_SCALE, DATETIME_PRECISION, AUTO_INCREMENT = c2.is_identity
+FROM INFORMATION_SCHEMA.COLUMNS c
+LEFT JOIN sys.tables t ON c.TABLE_NAME = t.[name]
+LEFT JOIN sys.columns c2 ON t.object_id = c2.object_id AND c2.[name] = c.COLUMN_NAME
+WHERE TABLE_CATALOG = @p1 AND TABLE_NAME = @p2 AND TABLE_SCHEMA = @p3
+  -- @p1 = app
+  -- @p2 = author_labels
+  -- @p3 = tenant_acme
+SELECT DB_NAME() AS [Current Database]
+SELECT c.COLUMN_NAME, t.CONSTRAINT_TYPE FROM INFORMATION_SCHEMA.TABLE_CONSTRAINTS t JOIN INFORMATION_SCHEMA.CONSTRAINT_COLUMN_USAGE c ON c.CONSTRAINT_NAME=t.CONSTRAINT_NAME WHERE t.CONSTRAINT_TYPE IN ('PRIMARY KEY', 'UNIQUE') AND c.TABLE_CATALOG = @p1 AND c.TABLE_NAME = @p2 AND c.TABLE_SCHEMA = @p3
+  -- @p1 = app
+  -- @p2 = author_labels
+  -- @p3 = tenant_acme
+SELECT DB_NAME() AS [Current Database]
+SELECT value FROM [app].sys.fn_listextendedproperty('MS_Description', 'SCHEMA', @p1, 'TABLE', @p2, 'COLUMN', @p3)
+  -- @p1 = tenant_acme
+  -- @p2 = author_labels
+  -- @p3 = author_id
+SELECT DB_NAME() AS [Current Database]
+SELECT value FROM [app].sys.fn_listextendedproperty('MS_Description', 'SCHEMA', @p1, 'TABLE', @p2, 'COLUMN', @p3)
+  -- @p1 = tenant_acme
+  -- @p2 = author_labels
+  -- @p3 = label_code
+SELECT count(*) FROM sys.objects WHERE name = @p1 AND parent_object_id = OBJECT_ID(@p2)
+  -- @p1 = fk_author_labels_ms_author
+  -- @p2 = [tenant_acme].[author_labels]
+SELECT count(*) FROM sys.objects WHERE name = @p1 AND parent_object_id = OBJECT_ID(@p2)
+  -- @p1 = fk_author_labels_ms_label
+  -- @p2 = [tenant_acme].[author_labels]
+SELECT count(*) FROM sys.tables WHERE object_id = OBJECT_ID(@p1)
+  -- @p1 = [tenant_acme].[posts]
+SELECT * FROM "tenant_acme"."posts" ORDER BY (SELECT NULL) OFFSET 0 ROW FETCH NEXT 1 ROWS ONLY
+SELECT DB_NAME() AS [Current Database]
+SELECT COLUMN_NAME, DATA_TYPE, COLUMN_DEFAULT, c.IS_NULLABLE, CHARACTER_MAXIMUM_LENGTH, NUMERIC_PRECISION, NUMERIC_PRECISION_RADIX, NUMERIC_SCALE, DATETIME_PRECISION, AUTO_INCREMENT = c2.is_identity
+FROM INFORMATION_SCHEMA.COLUMNS c
+LEFT JOIN sys.tables t ON c.TABLE_NAME = t.[name]
+LEFT JOIN sys.columns c2 ON t.object_id = c2.object_id AND c2.[name] = c.COLUMN_NAME
+WHERE TABLE_CATALOG = @p1 AND TABLE_NAME = @p2 AND TABLE_SCHEMA = @p3
+  -- @p1 = app
+  -- @p2 = posts
+  -- @p3 = tenant_acme
+SELECT DB_NAME() AS [Current Database]
+SELECT c.COLUMN_NAME, t.CONSTRAINT_TYPE FROM INFORMATION_SCHEMA.TABLE_CONSTRAINTS t JOIN INFORMATION_SCHEMA.CONSTRAINT_COLUMN_USAGE c ON c.CONSTRAINT_NAME=t.CONSTRAINT_NAME WHERE t.CONSTRAINT_TYPE IN ('PRIMARY KEY', 'UNIQUE') AND c.TABLE_CATALOG = @p1 AND c.TABLE_NAME = @p2 AND c.TABLE_SCHEMA = @p3
+  -- @p1 = app
+  -- @p2 = posts
+  -- @p3 = tenant_acme
+SELECT DB_NAME() AS [Current Database]
+SELECT value FROM [app].sys.fn_listextendedproperty('MS_Description', 'SCHEMA', @p1, 'TABLE', @p2, 'COLUMN', @p3)
+  -- @p1 = tenant_acme
+  -- @p2 = posts
+  -- @p3 = id
+SELECT DB_NAME() AS [Current Database]
+SELECT value FROM [app].sys.fn_listextendedproperty('MS_Description', 'SCHEMA', @p1, 'TABLE', @p2, 'COLUMN', @p3)
+  -- @p1 = tenant_acme
+  -- @p2 = posts
+  -- @p3 = tenant_id
+SELECT DB_NAME() AS [Current Database]
+SELECT value FROM [app].sys.fn_listextendedproperty('MS_Description', 'SCHEMA', @p1, 'TABLE', @p2, 'COLUMN', @p3)
+  -- @p1 = tenant_acme
+  -- @p2 = posts
+  -- @p3 = author_id
+SELECT DB_NAME() AS [Current Database]
+SELECT value FROM [app].sys.fn_listextendedproperty('MS_Description', 'SCHEMA', @p1, 'TABLE', @p2, 'COLUMN', @p3)
+  -- @p1 = tenant_acme
+  -- @p2 = posts
+  -- @p3 = deleted_at
+SELECT count(*) FROM sys.objects WHERE name = @p1 AND parent_object_id = OBJECT_ID(@p2)
+  -- @p1 = fk_authors_posts
+  -- @p2 = [tenant_acme].[posts]
+SELECT 'foreign key ' + QUOTENAME(name) + ': ' + QUOTENAME(OBJECT_SCHEMA_NAME(parent_object_id)) + '.' + QUOTENAME(OBJECT_NAME(parent_object_id))
+	+ ' leans on ' + QUOTENAME(OBJECT_SCHEMA_NAME(referenced_object_id)) + '.' + QUOTENAME(OBJECT_NAME(referenced_object_id))
+FROM sys.foreign_keys WHERE (OBJECT_SCHEMA_NAME(referenced_object_id) = @p1 AND OBJECT_SCHEMA_NAME(parent_object_id) <> @p1) OR (OBJECT_SCHEMA_NAME(parent_object_id) = @p1 AND OBJECT_SCHEMA_NAME(referenced_object_id) NOT IN (@p1, @p2))
+  -- @p1 = tenant_acme
+  -- @p2 = dbo
+-- tenancy: verify: tenant "acme" (schema): isolation not proven: the models ask for: ALTER TABLE "tenant_acme"."posts" ADD "title" nvarchar(64)
