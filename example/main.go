@@ -1,11 +1,12 @@
 // Command example tells what the plugin does: for each strategy two tenants with the
 // same keys, what each of them reads, and what is refused. It exits with 1 if anything is
 // not as it should be. Without arguments it runs on an embedded SQLite database in a
-// temporary directory; with -dsn it runs on a PostgreSQL server, in a database and with
-// a role of its own that it removes at the end.
+// temporary directory; with -dsn it runs on a server of PostgreSQL, MySQL or MariaDB, in
+// databases and with a role or user of its own that it removes at the end.
 //
 //	go run ./example
 //	go run ./example -dsn postgres://postgres@127.0.0.1:5432/postgres
+//	go run ./example -dsn mysql://root@127.0.0.1:3306/
 package main
 
 import (
@@ -24,7 +25,7 @@ import (
 )
 
 func main() {
-	dsn := flag.String("dsn", "", "a PostgreSQL server to run on, as postgres://…, by a role that may create roles and databases")
+	dsn := flag.String("dsn", "", "a server to run on, as postgres://… or mysql://…, by a user who may create users and databases")
 	flag.Parse()
 	if err := run(context.Background(), *dsn); err != nil {
 		fmt.Fprintln(os.Stderr, "\nexample:", err)
@@ -39,8 +40,10 @@ func run(ctx context.Context, dsn string) error {
 		return onSQLite(ctx)
 	case strings.HasPrefix(dsn, "postgres://") || strings.HasPrefix(dsn, "postgresql://"):
 		return onPostgres(ctx, dsn)
+	case strings.HasPrefix(dsn, "mysql://"):
+		return onMySQL(ctx, dsn)
 	default:
-		return fmt.Errorf("-dsn %q is not the address of a PostgreSQL server; write it as postgres://user:password@host:port/database", dsn)
+		return fmt.Errorf("-dsn %q is not the address of a server; write it as postgres://user:password@host:port/database or mysql://user:password@host:port/", dsn)
 	}
 }
 

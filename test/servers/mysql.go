@@ -146,10 +146,12 @@ func pingMySQL(dsn string) error {
 		return err
 	}
 	_ = conn.Close()
-	db, err := sql.Open("mysql", dsn)
+	config.Logger = &mysql.NopLogger{} // a server that is starting hangs up
+	connector, err := mysql.NewConnector(config)
 	if err != nil {
 		return err
 	}
+	db := sql.OpenDB(connector)
 	defer func() { _ = db.Close() }()
 	ctx, cancel := context.WithTimeout(context.Background(), connectTimeout)
 	defer cancel()
