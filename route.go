@@ -180,6 +180,9 @@ func (r *route) inspectNarrowed(query string, built bool, args []any) error {
 // ownArgument tells whether an argument is the tenant: only then does a comparison with
 // it narrow anything.
 func (r *route) ownArgument(args []any) func(int) bool {
+	if r.in.Dialect() == "mysql" && strings.EqualFold(r.scope.tenant.ID, r.in.column) {
+		return func(int) bool { return false } // "tenant_id" is a text there, and equal to this tenant
+	}
 	return func(at int) bool {
 		return at >= 0 && at < len(args) && scopes.Is(args[at], r.scope.tenant.ID)
 	}

@@ -40,7 +40,8 @@ func Tenant(id string) func(*gorm.DB) *gorm.DB { return By(DefaultColumn, id) }
 //   - what is read, updated or deleted has a condition on the column, AND-ed to all
 //     others whatever ORs they hold;
 //   - what is created is stamped; a value that names another tenant is ErrTenantMismatch;
-//   - an upsert changes no row of another tenant (PostgreSQL, SQLite);
+//   - an upsert changes no row of another tenant; on MySQL and MariaDB it fails there with
+//     error 1242;
 //   - an update or a delete without a condition of its own still fails with
 //     gorm.ErrMissingWhereClause.
 //
@@ -70,16 +71,34 @@ func narrow(db *gorm.DB, column, id string) error {
 			return err
 		}
 	}
-	if err := scope.where(stmt); err != nil {
+	err := scope.where(stmt)
+	if err != nil {
 		return err
 	}
 	if c, ok := stmt.Clauses["ON CONFLICT"]; ok {
 		if conflict, ok := c.Expression.(clause.OnConflict); ok {
-			c.Expression = scope.Guard(conflict, clause.CurrentTable)
+			if c.Expression, err = scope.guard(db.Name(), conflict); err != nil {
+				return err
+			}
 			stmt.Clauses["ON CONFLICT"] = c
 		}
 	}
 	return nil
+}
+
+// guard is the guard that a dialect knows. Those of MySQL and SQL Server are in the
+// assignments, which have to be there.
+func (s Scope) guard(dialect string, conflict clause.OnConflict) (clause.OnConflict, error) {
+	switch {
+	case dialect != "mysql" && dialect != "sqlserver":
+		return s.Guard(conflict, clause.CurrentTable), nil
+	case conflict.UpdateAll:
+		return conflict, fmt.Errorf("scopes: an upsert with UpdateAll cannot be guarded on %s; name the columns with clause.AssignmentColumns", dialect)
+	case dialect == "mysql":
+		return s.GuardDuplicate(conflict, clause.CurrentTable), nil
+	default:
+		return s.GuardMerge(conflict, clause.CurrentTable), nil
+	}
 }
 
 func modelOf(stmt *gorm.Statement) any {
