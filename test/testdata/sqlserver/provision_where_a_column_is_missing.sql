@@ -171,10 +171,10 @@ SELECT value FROM [app].sys.fn_listextendedproperty('MS_Description', 'SCHEMA', 
   -- @p2 = author_labels
   -- @p3 = label_code
 SELECT count(*) FROM sys.objects WHERE name = @p1 AND parent_object_id = OBJECT_ID(@p2)
-  -- @p1 = fk_author_labels_ms_label
+  -- @p1 = fk_author_labels_ms_author
   -- @p2 = [tenant_acme].[author_labels]
 SELECT count(*) FROM sys.objects WHERE name = @p1 AND parent_object_id = OBJECT_ID(@p2)
-  -- @p1 = fk_author_labels_ms_author
+  -- @p1 = fk_author_labels_ms_label
   -- @p2 = [tenant_acme].[author_labels]
 SELECT count(*) FROM sys.tables WHERE object_id = OBJECT_ID(@p1)
   -- @p1 = [tenant_acme].[posts]

@@ -26,6 +26,12 @@ COMMIT
 ROLLBACK
 -- tenancy: create: tenant "acme" (shared): another tenant's: the value "globex" in column "tenant_id"; leave the tenant column empty, and use the context of the tenant that is meant
 
+-- create by a hook for nobody
+INSERT INTO "notes" ("tenant_id","text") OUTPUT INSERTED."id" VALUES (@p1,@p2);
+  -- @p1 = acme
+  -- @p2 = a
+COMMIT
+
 -- upsert
 MERGE INTO "notes" USING (VALUES(@p1,@p2,@p3),(@p4,@p5,@p6)) AS excluded ("tenant_id","text","id") ON "notes"."id" = "excluded"."id" WHEN MATCHED THEN UPDATE SET "text"=CASE WHEN "notes"."tenant_id" = "excluded"."tenant_id" THEN "excluded"."text" ELSE "notes"."text" END WHEN NOT MATCHED THEN INSERT ("tenant_id","text") VALUES ("excluded"."tenant_id","excluded"."text") OUTPUT INSERTED."id";
   -- @p1 = acme
