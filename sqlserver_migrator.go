@@ -43,7 +43,7 @@ func (m qualifiedMigrator) name(value any) (string, *schema.Schema) {
 func object(parts ...string) string {
 	var quoted []string
 	for _, part := range parts {
-		for _, name := range strings.Split(part, ".") {
+		for name := range strings.SplitSeq(part, ".") {
 			quoted = append(quoted, "["+strings.ReplaceAll(name, "]", "]]")+"]")
 		}
 	}

@@ -85,7 +85,7 @@ func inMySQL(admin *gorm.DB, database, user string, fn func() error) (err error)
 		}
 	}()
 	pattern := strings.ReplaceAll(database, "_", `\_`) // where a name is granted, _ is a wildcard
-	if err := admin.Exec(fmt.Sprintf("GRANT ALL ON `%s`.* TO '%s'@'%%'", pattern, user)).Error; err != nil {
+	if err := admin.Exec("GRANT ALL ON `" + pattern + "`.* TO '" + user + "'@'%'").Error; err != nil {
 		return err
 	}
 	return fn()

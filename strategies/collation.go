@@ -6,12 +6,14 @@ import (
 	"slices"
 	"strings"
 
+	"gorm.io/gorm"
+
 	"github.com/gormtenancy/tenancy"
 )
 
 // attestCollation refuses tenant columns for which two IDs may be one.
-func (s *shared) attestCollation(ctx context.Context) error {
-	loose, err := s.looseColumns(ctx)
+func (s *shared) attestCollation(ctx context.Context, pool gorm.ConnPool) error {
+	loose, err := s.looseColumns(ctx, pool)
 	if err != nil || len(loose) == 0 {
 		return err
 	}
@@ -20,19 +22,15 @@ func (s *shared) attestCollation(ctx context.Context) error {
 
 // looseColumns finds the tenant columns of owned tables whose collation takes different
 // texts for equal. It asks MySQL and MariaDB alone.
-func (s *shared) looseColumns(ctx context.Context) ([]string, error) {
+func (s *shared) looseColumns(ctx context.Context, pool gorm.ConnPool) ([]string, error) {
 	if s.in.Dialect() != "mysql" {
 		return nil, nil
-	}
-	base, err := s.in.Base()
-	if err != nil {
-		return nil, err
 	}
 	owned, err := s.in.Ordered()
 	if err != nil {
 		return nil, err
 	}
-	rows, err := base.QueryContext(ctx, `
+	rows, err := pool.QueryContext(ctx, `
 		SELECT table_name, CONCAT(column_type, ' CHARACTER SET utf8mb4 COLLATE utf8mb4_bin', IF(is_nullable = 'NO', ' NOT NULL', '')), collation_name FROM information_schema.columns
 		WHERE table_schema = DATABASE() AND column_name = ?
 		AND collation_name IS NOT NULL AND RIGHT(collation_name, 4) <> '_bin' ORDER BY table_name`, s.in.Column())

@@ -35,10 +35,11 @@ func (Shared) Name() string { return "shared" }
 func (Shared) Install(in *tenancy.Installation) (tenancy.Provider, error) {
 	in.RequireColumn()
 	s := &shared{in: in}
-	if err := s.attestCollation(context.Background()); err != nil {
-		return nil, err
+	base, err := in.Base()
+	if err != nil {
+		return s, nil //nolint:nilerr // a handle without a pool, for DryRun
 	}
-	return s, nil
+	return s, s.attestCollation(context.Background(), base)
 }
 
 type shared struct{ in *tenancy.Installation }
@@ -61,7 +62,7 @@ func (s *shared) Provision(ctx context.Context, t tenancy.Tenant) error {
 		return err
 	}
 	return ddl.Exclusive(ctx, base, s.in.Dialect(), s.Group(t), func(tx gorm.ConnPool) error {
-		if err := s.attestCollation(ctx); err != nil { // a foreign key needs it to be one and the same
+		if err := s.attestCollation(ctx, tx); err != nil { // a foreign key needs it to be one and the same
 			return err
 		}
 		return s.in.Migrate(ctx, tx, sharedBinding, s.in.Models())
@@ -106,7 +107,7 @@ func (s *shared) Verify(ctx context.Context, t tenancy.Tenant) error {
 	if err != nil {
 		return err
 	}
-	loose, err := s.looseColumns(ctx)
+	loose, err := s.looseColumns(ctx, base)
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,7 @@ package sqltext
 // atControl reports whether the walk is at a word that begins a statement
 // which controls the transaction it runs in.
 func (w *walker) atControl() bool {
-	return w.tok.key == noKey && (w.isWord("savepoint") || w.isWord("release") || w.isWord("rollback"))
+	return w.tok.key == noKey && (w.isWord("savepoint") || w.isWord("save") || w.isWord("release") || w.isWord("rollback"))
 }
 
 // Control reports whether query only controls the transaction it runs in:

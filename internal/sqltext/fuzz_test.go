@@ -20,7 +20,10 @@ var seeds = []string{
 	"SELECT $$a b$$, E'a\\\\', $t$x$t$, 1.5e3, .5, 0x1F, @a, :b, $1 FROM users /* c */ INDEXED BY i",
 	"SELECT * FROM json_each((SELECT a FROM users)) WITH ORDINALITY AS j(a, b), LATERAL (SELECT 1) l WINDOW w AS (ORDER BY a)",
 	"EXPLAIN QUERY PLAN (SELECT 1 FROM users) UNION VALUES (1)",
-	"SAVEPOINT a", "ROLLBACK TO SAVEPOINT a;", "RELEASE a -- x",
+	"INSERT INTO `goods` (`a`,`tenant_id`) VALUES (?,?) ON DUPLICATE KEY UPDATE `tenant_id`=IF(`goods`.`tenant_id`=VALUES(`tenant_id`),`goods`.`tenant_id`,COALESCE((SELECT 1 UNION ALL SELECT 2),`goods`.`tenant_id`)) RETURNING `id`",
+	"SELECT STRAIGHT_JOIN `a` FROM `users` USE INDEX (`i`) WHERE `tenant_id` = ? AND b <=> 1 || c && !d XOR e # x", `SELECT "a", 'b\'c', "d\"e", _utf8'x' FROM users WHERE "tenant_id" = ?`,
+	`INSERT INTO "s"."users" ("a") OUTPUT INSERTED."id", INSERTED.* VALUES (@p1);`, `DELETE FROM [s].[users] OUTPUT DELETED.[id] WHERE a = @p1`, "UPDATE s.users SET a = 1 OUTPUT INSERTED.id WHERE b = @p2",
+	"SAVE TRANSACTION a", "ROLLBACK TRANSACTION a;", "SAVEPOINT a", "ROLLBACK TO SAVEPOINT a;", "RELEASE a -- x",
 	"1=1) OR (1=1", "a = 'x' AND (b IN (1,2) OR c[1] = '(')",
 	"SELECT `a``b`, \"c\"\"d\" FROM users\"u\", orders`o`",
 }
