@@ -31,6 +31,8 @@ func Exclusive(ctx context.Context, db *sql.DB, dialect, key string, fn func(tx 
 			}
 			return fn(tx)
 		})
+	case "mysql":
+		return exclusiveMySQL(ctx, conn, key, fn)
 	case "sqlserver":
 		return inTransaction(ctx, conn, func(tx gorm.ConnPool) error {
 			if err := LockSQLServer(ctx, tx, key); err != nil {

@@ -1,0 +1,35 @@
+package ddl
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+
+	"gorm.io/gorm"
+)
+
+// exclusiveMySQL runs fn under a named lock of the session, since MySQL commits whenever
+// structures change and a lock of the transaction would be gone
+// (https://dev.mysql.com/doc/refman/8.4/en/locking-functions.html). Such names are the
+// server's, so the name of the database is in them.
+func exclusiveMySQL(ctx context.Context, conn *sql.Conn, key string, fn func(tx gorm.ConnPool) error) error {
+	const name = `CONCAT('tenancy:', SHA1(CONCAT_WS(CHAR(0), DATABASE(), ?)))`
+	for held := false; !held; {
+		var got sql.NullBool
+		// A short wait each time: a context that ends takes the connection with it.
+		if err := conn.QueryRowContext(ctx, "SELECT GET_LOCK("+name+", 5)", key).Scan(&got); err != nil {
+			return err
+		}
+		if !got.Valid {
+			return errors.New("the lock for provisioning was not granted")
+		}
+		held = got.Bool
+	}
+	defer func() { //nolint:contextcheck // also when ctx has ended
+		if _, err := conn.ExecContext(context.Background(), "DO RELEASE_LOCK("+name+")", key); err != nil {
+			_ = conn.Raw(func(any) error { return driver.ErrBadConn })
+		}
+	}()
+	return inTransaction(ctx, conn, fn)
+}
