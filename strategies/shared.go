@@ -35,11 +35,17 @@ func (Shared) Name() string { return "shared" }
 func (Shared) Install(in *tenancy.Installation) (tenancy.Provider, error) {
 	in.RequireColumn()
 	s := &shared{in: in}
+	if in.Dialect() != "mysql" {
+		return s, nil
+	}
 	base, err := in.Base()
 	if err != nil {
-		return s, nil //nolint:nilerr // a handle without a pool, for DryRun
+		return nil, err
 	}
-	return s, s.attestCollation(context.Background(), base)
+	if err := s.attestCollation(context.Background(), base); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 type shared struct{ in *tenancy.Installation }

@@ -22,6 +22,9 @@ func TestMySQLProvisionAtOnce(t *testing.T) {
 	var group errgroup.Group
 	for i := range 6 {
 		db := openMy(t, dsn, gorm.Config{})
+		pool, err := db.DB()
+		must(t, err)
+		pool.SetMaxOpenConns(1)
 		must(t, db.Use(tenancy.Plugin(tenancy.Config{Strategy: strategies.Shared{}, Models: conformance.Models(), Shared: conformance.Shared()})))
 		m, err := migrate.New(db)
 		must(t, err)

@@ -177,7 +177,9 @@ func (s *TxStatement) Rollback() error { return s.tx.Rollback() }
 func (s *TxStatement) Tx() *Tx { return s.tx }
 
 // Fixed returns a pool whose every call goes to target, whatever its context says.
-func (p *Pool) Fixed(target *Target) gorm.ConnPool { return New(p.base, fixed(p.router, target)) }
+func (p *Pool) Fixed(target *Target) gorm.ConnPool {
+	return &Pool{router: fixed(p.router, target), base: p.base, fixed: target}
+}
 
 // Fixed returns the transaction with every call on target, whatever its context says.
 func (tx *Tx) Fixed(target *Target) gorm.ConnPool {
