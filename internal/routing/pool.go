@@ -18,7 +18,7 @@ var ErrPrepare = errors.New("a statement cannot be prepared for all tenants at o
 type Pool struct {
 	router Router
 	base   gorm.ConnPool
-	fixed  *Target // see Fixed; else nil
+	own    func() (*sql.DB, error) // of a pool that is fixed to a target; else nil
 }
 
 // New returns a pool that sends what has no pool of its own to base.
@@ -80,15 +80,10 @@ func (p *Pool) BeginTx(ctx context.Context, opts *sql.TxOptions) (gorm.ConnPool,
 // GetDBConn returns the base *sql.DB, whose limits are the application's to set. Of a
 // pool that is fixed to a target it is the target's: MySQL's migrator drops tables on it.
 func (p *Pool) GetDBConn() (*sql.DB, error) {
-	if p.fixed == nil {
-		return sqlDB(p.base)
+	if p.own != nil {
+		return p.own()
 	}
-	pool, release, err := p.fixed.acquire(context.Background(), p.base)
-	if err != nil {
-		return nil, err
-	}
-	defer release()
-	return sqlDB(pool)
+	return sqlDB(p.base)
 }
 
 // Ping pings the base pool.

@@ -178,7 +178,15 @@ func (s *TxStatement) Tx() *Tx { return s.tx }
 
 // Fixed returns a pool whose every call goes to target, whatever its context says.
 func (p *Pool) Fixed(target *Target) gorm.ConnPool {
-	return &Pool{router: fixed(p.router, target), base: p.base, fixed: target}
+	own := func() (*sql.DB, error) {
+		pool, release, err := target.acquire(context.Background(), p.base)
+		if err != nil {
+			return nil, err
+		}
+		defer release()
+		return sqlDB(pool)
+	}
+	return &Pool{router: fixed(p.router, target), base: p.base, own: own}
 }
 
 // Fixed returns the transaction with every call on target, whatever its context says.
