@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -264,6 +265,10 @@ func (i insertTable) Build(builder clause.Builder) {
 func (b *bound) insert(stmt *gorm.Statement, c *clause.Clause) {
 	table, renamed := b.physical()
 	insert, ok := c.Expression.(clause.Insert)
+	if b.route.binding.Filter == FilterOnly && strings.Contains(strings.ToUpper(insert.Modifier), "REPLACE") {
+		b.fail(stmt, b.route.refusal(nil, "INSERT OR REPLACE removes the rows that it meets, those of other tenants too; use clause.OnConflict"))
+		return
+	}
 	if !ok || !renamed || insert.Table.Name != "" {
 		return
 	}

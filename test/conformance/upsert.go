@@ -85,6 +85,13 @@ func upsertChecks() []check {
 			}
 			c.Stored("tags", "id", 1, 2)
 		}},
+		{"INSERT OR REPLACE takes no row of the other's", func(c *Case) {
+			if c.World.DB.Name() != "sqlite" || !c.World.sameTables() {
+				return // no other dialect has it, and elsewhere the keys are the tenant's own
+			}
+			err := c.me.Clauses(clause.Insert{Modifier: "or replace"}).Create(&Label{ID: c.other.Labels[0], Name: c.me.Text("label", "stolen")}).Error
+			c.Refused(err, tenancy.ErrRawSQL)
+		}},
 		{"upsert takes no row of the other's", func(c *Case) {
 			if !c.World.sameTables() {
 				return // the keys are the tenant's own, there
