@@ -169,7 +169,7 @@ type logicalNamer struct {
 }
 
 func logically(namer schema.Namer, names Names) schema.Namer {
-	if names.IsZero() {
+	if names == (Names{}) {
 		return namer
 	}
 	return logicalNamer{namer, names}
