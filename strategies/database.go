@@ -12,26 +12,67 @@ import (
 	"github.com/gormtenancy/tenancy/internal/pools"
 )
 
-// Database gives each tenant a database of its own: on SQLite a file under Dir. Pools
-// are opened when a tenant is first used, by one goroutine, and kept in a bounded
-// cache, the least recently used going first; a pool that is in use is closed
-// when its last use ends.
+// Database gives each tenant a database of its own: on PostgreSQL, MySQL and MariaDB one
+// on the server at DSN, on SQLite a file under Dir. Pools are opened when a tenant is first
+// used, by one goroutine, and kept in a bounded cache, the least recently used going first;
+// a pool that is in use is closed when its last use ends.
+//
+// A tenant may live on a server of its own: by DSNOf, or by [tenancy.Tenant.DSN], which
+// names the tenant's own database; where it names none, and for all others, the database
+// is called by Prefix and the tenant. [tenancy.Tenant.Schema] is the exact name instead.
+// Such names are made of letters, digits and underscores, whatever the tenant's ID.
+//
+// Provisioning and destroying connect to the tenant's server for a moment, with up to three
+// connections besides those of the pools: on PostgreSQL to the database Maintenance, on
+// MySQL to none. Their role has to be one that may create databases; an application that
+// only uses tenants can do with less. Provisioning takes a database that is there already
+// as it is, unless it is registered for another tenant.
 //
 // The models in Config.Shared stay in the base database, which is the one that GORM
 // opened. A tenant's tables have no foreign keys to them.
+//
+// A Database is a value; one may serve several handles.
 type Database struct {
 	// Open makes the dialect for a DSN: sqlite.Open, for instance. Required.
 	Open func(dsn string) gorm.Dialector
 	// Dir is the directory of the tenants' files on SQLite. It is made with
-	// permissions for its owner alone. Required on SQLite.
+	// permissions for its owner alone. Required on SQLite, and for nothing else.
 	Dir string
+	// DSN is the address of the server on which the tenants' databases are: a URL or
+	// keywords for PostgreSQL, the driver's own form for MySQL. The database that it
+	// names, if any, is replaced by the tenant's; nothing else in it changes. Empty:
+	// DSNOf or the tenants have to say.
+	DSN string
+	// DSNOf answers instead of DSN, for tenants on several servers. It is called often and
+	// by several goroutines at once, and answers the same for equal tenants. An error that
+	// it returns is the cause of an [tenancy.ErrInvalidTenant]. nil: DSN.
+	DSNOf func(t tenancy.Tenant) (string, error)
+	// Prefix begins the names of databases: letters in lower case, digits and
+	// underscores. Names are a server's, so two installations on one server need two
+	// prefixes. Empty: "tenant_".
+	Prefix string
+	// Maintenance is the database of PostgreSQL to which one connects to create others.
+	// Empty: "postgres".
+	Maintenance string
+	// Template is the database that new ones are copies of. PostgreSQL only. Empty: the
+	// server's own, template1.
+	Template string
+	// Charset is the character set of new databases. MySQL only. Empty: "utf8mb4".
+	Charset string
 	// MaxPools is how many tenants' pools stay open while nobody uses them. 0: 32.
 	MaxPools int
 	// MaxConns is how many connections one tenant may have open. 0: 4.
 	MaxConns int
+	// MaxTotalConns is how many connections all tenants' pools may have open together, on
+	// all servers. A pool opens with one, and gets more, up to MaxConns, as it needs them and
+	// there are any. Where all are taken, a tenant without any waits for one in the order of
+	// coming: until a pool that nobody uses is closed for it, or a tenant with more than one
+	// gives one back, at the end of a statement or a transaction. After OpenTimeout it gets
+	// [tenancy.ErrUnavailable]. 0: no bound but MaxConns of each open pool. SQLite: ignored.
+	MaxTotalConns int
 	// IdleTimeout is how long a pool stays open unused. 0: 5 minutes. Negative: for ever.
 	IdleTimeout time.Duration
-	// OpenTimeout bounds the opening of a pool. 0: 30 seconds.
+	// OpenTimeout bounds the opening of a pool, waiting for a connection included. 0: 30 seconds.
 	OpenTimeout time.Duration
 }
 
@@ -46,18 +87,23 @@ func (Database) Name() string { return "database" }
 
 // Install implements [tenancy.Strategy].
 func (d Database) Install(in *tenancy.Installation) (tenancy.Provider, error) {
-	switch {
-	case in.Dialect() != "sqlite":
-		return nil, &tenancy.Error{Kind: tenancy.ErrUnsupportedDialect, Detail: fmt.Sprintf("the database strategy does not support %q yet; it supports sqlite", in.Dialect())}
-	case d.Open == nil:
+	if d.Open == nil {
 		return nil, &tenancy.Error{Kind: tenancy.ErrConfig, Detail: "strategies.Database needs Open; set it to the function that makes your dialect, for example sqlite.Open"}
-	case d.Dir == "":
-		return nil, &tenancy.Error{Kind: tenancy.ErrConfig, Detail: "strategies.Database needs Dir on SQLite; set it to the directory for the tenants' files"}
 	}
 	if d.MaxConns <= 0 {
 		d.MaxConns = defaultMaxConns
 	}
-	return newFiles(in, d)
+	switch in.Dialect() {
+	case "sqlite":
+		if d.Dir == "" {
+			return nil, &tenancy.Error{Kind: tenancy.ErrConfig, Detail: "strategies.Database needs Dir on SQLite; set it to the directory for the tenants' files"}
+		}
+		return newFiles(in, d)
+	case "postgres", "mysql":
+		return newDatabases(in, d)
+	default:
+		return nil, &tenancy.Error{Kind: tenancy.ErrUnsupportedDialect, Detail: fmt.Sprintf("the database strategy does not support %q; it supports postgres, mysql and sqlite", in.Dialect())}
+	}
 }
 
 // opened is the pool of one tenant.

@@ -20,12 +20,15 @@ import (
 // name a table, are refused with [tenancy.ErrRawSQL]. The SQL was checked against the
 // driver's output, and not on a server.
 //
+// On MySQL and MariaDB a schema is a database, so the set is one that [Database] makes and
+// opens, as the field Database says, and all that it documents holds; Name says so.
+//
 // On SQLite, and on dialects that this package does not know, the set is made by a
 // prefix: the table users of the tenant acme is t_acme__users. Raw SQL is given the
 // tenant's names where each table in it can be told with certainty; other texts are
 // refused with [tenancy.ErrRawSQL].
 //
-// The zero value is ready.
+// The zero value is ready, but for MySQL and MariaDB.
 type Schema struct {
 	// SharedSchema is where the shared models are. Empty: "public" on PostgreSQL, "dbo" on
 	// SQL Server.
@@ -34,10 +37,18 @@ type Schema struct {
 	// functions, types and operators of extensions. PostgreSQL only. Default: none.
 	// A table in one of them is seen by every tenant.
 	Extensions []string
+	// Database says how the tenants' databases are opened. MySQL and MariaDB only, where it
+	// is required.
+	Database Database
 }
 
-// Name returns "schema".
-func (Schema) Name() string { return "schema" }
+// Name returns "schema", or "schema by database" where the field Database is set.
+func (s Schema) Name() string {
+	if s.Database.Open != nil {
+		return "schema by database"
+	}
+	return "schema"
+}
 
 func (s Schema) sharedSchema() string {
 	if s.SharedSchema == "" {
@@ -48,6 +59,9 @@ func (s Schema) sharedSchema() string {
 
 // Install implements [tenancy.Strategy].
 func (s Schema) Install(in *tenancy.Installation) (tenancy.Provider, error) {
+	if s.Database.Open != nil && in.Dialect() != "mysql" {
+		return nil, &tenancy.Error{Kind: tenancy.ErrConfig, Detail: fmt.Sprintf("Schema.Database is for MySQL and MariaDB; leave it empty on %q, or use strategies.Database itself", in.Dialect())}
+	}
 	switch in.Dialect() {
 	case "postgres":
 		if slices.Contains(s.Extensions, "public") {
@@ -60,7 +74,10 @@ func (s Schema) Install(in *tenancy.Installation) (tenancy.Provider, error) {
 	case "sqlserver":
 		return newSQLServer(in, s)
 	case "mysql":
-		return nil, &tenancy.Error{Kind: tenancy.ErrUnsupportedDialect, Detail: fmt.Sprintf("the schema strategy does not support %q yet; it supports postgres and sqlite, and other dialects by table prefix", in.Dialect())}
+		if s.Database.Open == nil {
+			return nil, &tenancy.Error{Kind: tenancy.ErrConfig, Detail: "on MySQL and MariaDB a schema is a database, and strategies.Schema has to know how to open it; set Schema.Database, for example to strategies.Database{Open: mysql.Open, DSN: dsn}"}
+		}
+		return s.Database.Install(in)
 	default:
 		return &prefix{in: in}, nil
 	}

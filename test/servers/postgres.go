@@ -23,6 +23,8 @@ type Postgres struct {
 	Admin string
 	// Name is the name of the database and of the role.
 	Name string
+	// Prefix begins the names of databases that a test creates.
+	Prefix string
 }
 
 const connectTimeout = 3 * time.Second
@@ -30,14 +32,27 @@ const connectTimeout = 3 * time.Second
 // NewPostgres creates a database that is dropped when the test ends.
 func NewPostgres(t testing.TB) Postgres {
 	t.Helper()
+	return newPostgres(t, "NOCREATEDB")
+}
+
+// NewPostgresServer is NewPostgres with a role that may create databases, which are to
+// begin with Prefix. All of them are dropped when the test ends.
+func NewPostgresServer(t testing.TB) Postgres {
+	t.Helper()
+	return newPostgres(t, "CREATEDB")
+}
+
+func newPostgres(t testing.TB, right string) Postgres {
+	t.Helper()
 	server, err := postgresServer()
 	if err != nil {
 		missing(t, "postgres", err)
 	}
 	p := Postgres{Name: randomName()}
+	p.Prefix = p.Name[:len(testPrefix)+prefixLength] + "_"
 	admin := openPostgres(t, server)
 	for _, statement := range []string{
-		"CREATE ROLE " + p.Name + " LOGIN PASSWORD '" + p.Name + "' NOSUPERUSER NOBYPASSRLS NOCREATEDB",
+		"CREATE ROLE " + p.Name + " LOGIN PASSWORD '" + p.Name + "' NOSUPERUSER NOBYPASSRLS " + right,
 		"CREATE DATABASE " + p.Name + " OWNER " + p.Name + " TEMPLATE template0",
 		"ALTER DATABASE " + p.Name + " SET synchronous_commit = off", // what a crash of the server loses is not tested
 	} {
@@ -46,6 +61,9 @@ func NewPostgres(t testing.TB) Postgres {
 		}
 	}
 	t.Cleanup(func() {
+		for _, name := range postgresDatabases(t, admin, p.Name) {
+			execute(t, admin, `DROP DATABASE IF EXISTS "`+name+`" WITH (FORCE)`)
+		}
 		for _, statement := range []string{
 			"DROP DATABASE IF EXISTS " + p.Name + " WITH (FORCE)",
 			"DROP ROLE IF EXISTS " + p.Name,
@@ -59,6 +77,29 @@ func NewPostgres(t testing.TB) Postgres {
 	p.DSN = address(server, p.Name, url.UserPassword(p.Name, p.Name))
 	p.Admin = address(server, p.Name, nil)
 	return p
+}
+
+// postgresDatabases lists the databases that a role owns.
+func postgresDatabases(t testing.TB, admin *sql.DB, role string) []string {
+	t.Helper()
+	var names []string
+	rows, err := admin.Query("SELECT datname FROM pg_database WHERE pg_get_userbyid(datdba) = $1", role)
+	if err != nil {
+		t.Errorf("the databases of %s: %v", role, err)
+		return nil
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			t.Errorf("the databases of %s: %v", role, err)
+		}
+		names = append(names, name)
+	}
+	if err := rows.Err(); err != nil {
+		t.Errorf("the databases of %s: %v", role, err)
+	}
+	return names
 }
 
 // With returns the role's DSN with settings added to it.

@@ -22,9 +22,15 @@ func missing(t testing.TB, name string, err error) {
 	t.Skipf("skipped: no %s server: %v", name, err)
 }
 
+const (
+	testPrefix = "tenancy_test_"
+	// prefixLength is how much of a random name begins other names, which are to fit.
+	prefixLength = 8
+)
+
 // randomName makes a name that no other run has, and by which leftovers are recognised.
 func randomName() string {
-	return "tenancy_test_" + strings.ToLower(rand.Text()[:16])
+	return testPrefix + strings.ToLower(rand.Text()[:16])
 }
 
 // attempt is one way to find a server.

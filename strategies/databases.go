@@ -1,0 +1,238 @@
+package strategies
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"golang.org/x/sync/singleflight"
+	"gorm.io/gorm"
+
+	"github.com/gormtenancy/tenancy"
+	"github.com/gormtenancy/tenancy/internal/names"
+	"github.com/gormtenancy/tenancy/internal/pools"
+)
+
+// databases keeps each tenant in a database of its own on a server.
+type databases struct {
+	in    *tenancy.Installation
+	cfg   Database
+	pools *pools.Cache[opened]
+	dying sync.Map // the groups of tenants that are being destroyed
+
+	removals singleflight.Group
+}
+
+func newDatabases(in *tenancy.Installation, cfg Database) (*databases, error) {
+	if err := cfg.checkPrefix(); err != nil {
+		return nil, err
+	}
+	if cfg.DSN != "" {
+		if _, err := addressOf(in.Dialect(), cfg.DSN); err != nil {
+			return nil, &tenancy.Error{Kind: tenancy.ErrConfig, Detail: "Database.DSN cannot be read", Cause: err}
+		}
+		if made := cfg.Open(cfg.DSN).Name(); made != in.Dialect() {
+			return nil, &tenancy.Error{Kind: tenancy.ErrConfig, Detail: fmt.Sprintf("Database.Open makes the dialect %q, but the base database is %q; use the same driver for both", made, in.Dialect())}
+		}
+	}
+	return &databases{in: in, cfg: cfg, pools: cfg.cache()}, nil
+}
+
+func (d *Database) checkPrefix() error {
+	if d.Prefix == "" {
+		d.Prefix = names.SchemaPrefix
+	}
+	letters := strings.Trim(d.Prefix, "abcdefghijklmnopqrstuvwxyz0123456789_") == ""
+	if !letters || d.Prefix[0] >= '0' && d.Prefix[0] <= '9' || strings.HasPrefix(d.Prefix, "pg_") {
+		return &tenancy.Error{Kind: tenancy.ErrConfig, Detail: fmt.Sprintf("Database.Prefix is %q; use lower-case letters, digits and underscores, not beginning with a digit or pg_", d.Prefix)}
+	}
+	return nil
+}
+
+// place is where a tenant's database is.
+type place struct {
+	id    string // the tenant's
+	name  string // the database's
+	dsn   string
+	group string // the database and its server, for people
+	key   string // the group, and what else is in the DSN
+}
+
+func (d *databases) place(t tenancy.Tenant) (place, error) {
+	address, err := d.address(t)
+	if err != nil {
+		return place{}, err
+	}
+	name, err := d.name(t, address)
+	if err != nil {
+		return place{}, err
+	}
+	at := place{id: t.ID, name: name, dsn: address.with(name), group: name + "@" + address.server()}
+	at.key = fmt.Sprintf("%s#%x", at.group, sha256.Sum256([]byte(at.dsn)))
+	return at, nil
+}
+
+// address is the address of the tenant's server, or of its database where the tenant says.
+func (d *databases) address(t tenancy.Tenant) (address, error) {
+	dsn := t.DSN
+	switch {
+	case dsn != "":
+	case d.cfg.DSNOf != nil:
+		var err error
+		if dsn, err = d.cfg.DSNOf(t); err != nil {
+			return nil, &tenancy.Error{Kind: tenancy.ErrInvalidTenant, Tenant: t.ID, Detail: "Database.DSNOf has no address", Cause: err}
+		}
+	default:
+		dsn = d.cfg.DSN
+	}
+	if dsn == "" {
+		return nil, &tenancy.Error{Kind: tenancy.ErrConfig, Tenant: t.ID, Detail: "there is no address for the tenant's database; set Database.DSN to that of the server, or the tenant's own DSN"}
+	}
+	found, err := addressOf(d.in.Dialect(), dsn)
+	if err != nil {
+		return nil, &tenancy.Error{Kind: tenancy.ErrInvalidTenant, Tenant: t.ID, Cause: err}
+	}
+	return found, nil
+}
+
+// name is the name of the tenant's database.
+func (d *databases) name(t tenancy.Tenant, at address) (string, error) {
+	given := t.Schema
+	if given == "" && t.DSN != "" {
+		given = at.database()
+	}
+	invalid := func(err error) error {
+		return &tenancy.Error{Kind: tenancy.ErrInvalidTenant, Tenant: t.ID, Cause: err}
+	}
+	if given != "" {
+		if err := names.Override(given, names.Limit(d.in.Dialect())); err != nil {
+			return "", invalid(err)
+		}
+		return given, nil
+	}
+	base, err := baseOf(t)
+	if err != nil {
+		return "", err
+	}
+	if err := names.Fits(d.in.Dialect(), d.cfg.Prefix+base); err != nil {
+		return "", invalid(err)
+	}
+	return d.cfg.Prefix + base, nil
+}
+
+func (d *databases) Bind(t tenancy.Tenant) (tenancy.Binding, error) {
+	at, err := d.place(t)
+	if err != nil {
+		return tenancy.Binding{}, err
+	}
+	return d.binding(at), nil
+}
+
+func (d *databases) binding(at place) tenancy.Binding {
+	return tenancy.Binding{Pool: databasePool{databases: d, at: at}, Filter: tenancy.FilterNone}
+}
+
+func (d *databases) Group(t tenancy.Tenant) string {
+	at, err := d.place(t)
+	if err != nil {
+		return "invalid " + t.ID
+	}
+	return at.group
+}
+
+// databasePool lends the pool of one tenant's database.
+type databasePool struct {
+	databases *databases
+	at        place
+}
+
+// Acquire implements [tenancy.Pool].
+func (p databasePool) Acquire(ctx context.Context) (gorm.ConnPool, func(), error) {
+	lent, release, err := p.lease(ctx)
+	return lent.pool, release, err
+}
+
+func (p databasePool) lease(ctx context.Context) (opened, func(), error) {
+	lent, release, err := p.databases.pools.Acquire(ctx, p.at.key, p.open)
+	switch {
+	case errors.Is(err, pools.ErrClosed):
+		return opened{}, release, closedError(p.at.id)
+	case err == nil && lent.owner != p.at.id:
+		release()
+		return opened{}, func() {}, belongs(p.at.id, lent.owner, p.at.name)
+	}
+	return lent, release, err
+}
+
+// open opens the pool, and asks the database once whose it is.
+func (p databasePool) open(ctx context.Context) (opened, error) {
+	d := p.databases
+	if _, dying := d.dying.Load(p.at.group); dying {
+		return opened{}, missing(tenancy.Tenant{ID: p.at.id}, nil)
+	}
+	pool, err := d.cfg.open(d.in, p.at.dsn)
+	if err != nil {
+		return opened{}, p.at.unopened(err)
+	}
+	stage, err := d.stage(ctx, pool.db, p.at)
+	if err == nil && stage != whole {
+		err = missing(tenancy.Tenant{ID: p.at.id}, nil)
+	}
+	if err != nil {
+		return opened{}, joined(p.at.unopened(err), pool.Close())
+	}
+	pool.owner = p.at.id
+	return pool, nil
+}
+
+// unopened makes an error of a database that cannot be opened one about the tenant.
+func (at place) unopened(err error) error {
+	var known *tenancy.Error
+	switch {
+	case err == nil, errors.As(err, &known):
+		return err
+	case absent(err):
+		return &tenancy.Error{Kind: tenancy.ErrNotProvisioned, Tenant: at.id, Detail: fmt.Sprintf("the database %s does not exist; run migrate.Provision", at.group), Cause: err}
+	default:
+		return &tenancy.Error{Kind: tenancy.ErrUnavailable, Tenant: at.id, Detail: fmt.Sprintf("the database %s cannot be opened", at.group), Cause: err}
+	}
+}
+
+// absent recognises a server's complaint that a database does not exist.
+func absent(err error) bool {
+	var state interface{ SQLState() string }
+	if errors.As(err, &state) {
+		return state.SQLState() == "3D000"
+	}
+	return err != nil && strings.Contains(err.Error(), "Error 1049 (")
+}
+
+// Verify opens the database, asks whose it is, and compares its tables with the models.
+func (d *databases) Verify(ctx context.Context, t tenancy.Tenant) error {
+	at, err := d.place(t)
+	if err != nil {
+		return err
+	}
+	lent, release, err := databasePool{d, at}.lease(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if stage, err := d.stage(ctx, lent.db, at); err != nil || stage != whole { // not only when the pool was opened
+		return missing(t, at.unopened(err))
+	}
+	differences, err := pending(ctx, d.in, lent.db, d.binding(at))
+	if err != nil {
+		return err
+	}
+	return drifted(t, differences)
+}
+
+func (d *databases) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	return d.pools.Close(ctx)
+}
