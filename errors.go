@@ -34,8 +34,7 @@ var (
 	// ErrElsewhere: a shared model is in the base database, and what is asked needs it
 	// in the tenant's own.
 	ErrElsewhere = errors.New("in another database")
-	// ErrUnavailable: the tenant's own database cannot be reached now, or there is no
-	// connection to be had. Trying again later may help.
+	// ErrUnavailable: the tenant's own database cannot be reached now. Trying again later may help.
 	ErrUnavailable = errors.New("unavailable")
 	// ErrMigration: structures could not be created, changed or removed.
 	ErrMigration = errors.New("migration failed")

@@ -61,18 +61,12 @@ type Database struct {
 	Charset string
 	// MaxPools is how many tenants' pools stay open while nobody uses them. 0: 32.
 	MaxPools int
-	// MaxConns is how many connections one tenant may have open. 0: 4.
+	// MaxConns is how many connections one tenant may have open. There is no bound over all
+	// tenants yet but this one for each open pool. 0: 4.
 	MaxConns int
-	// MaxTotalConns is how many connections all tenants' pools may have open together, on
-	// all servers. A pool opens with one, and gets more, up to MaxConns, as it needs them and
-	// there are any. Where all are taken, a tenant without any waits for one in the order of
-	// coming: until a pool that nobody uses is closed for it, or a tenant with more than one
-	// gives one back, at the end of a statement or a transaction. After OpenTimeout it gets
-	// [tenancy.ErrUnavailable]. 0: no bound but MaxConns of each open pool. SQLite: ignored.
-	MaxTotalConns int
 	// IdleTimeout is how long a pool stays open unused. 0: 5 minutes. Negative: for ever.
 	IdleTimeout time.Duration
-	// OpenTimeout bounds the opening of a pool, waiting for a connection included. 0: 30 seconds.
+	// OpenTimeout bounds the opening of a pool. 0: 30 seconds.
 	OpenTimeout time.Duration
 }
 

@@ -21,9 +21,9 @@ type serverDialect struct {
 	creation    string // CREATE DATABASE, up to the name
 	options     string // what follows the name
 	// tables counts the tables of a database, the registry left out.
-	tables      func(ctx context.Context, db *sql.DB) (int, error)
-	quote       func(name string) string
-	drop        func(ctx context.Context, db *sql.DB, name string, others bool) error
+	tables func(ctx context.Context, db *sql.DB) (int, error)
+	quote  func(name string) string
+	drop   func(ctx context.Context, db *sql.DB, name string, others bool) error
 }
 
 // server is a server on which databases are created and dropped, connected to.

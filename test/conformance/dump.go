@@ -151,6 +151,9 @@ func (w *World) reset(t testing.TB) {
 		if slices.Contains(w.kit.tables, "users") {
 			w.exec(t, pool, "UPDATE "+w.physical(t, side, "users")+" SET manager_id = NULL")
 		}
+		if slices.Contains(w.kit.tables, "books") {
+			w.exec(t, pool, "UPDATE "+w.physical(t, side, "books")+" SET prequel_id = NULL")
+		}
 		for _, table := range slices.Backward(w.kit.tables) {
 			w.exec(t, pool, "DELETE FROM "+w.physical(t, side, table))
 		}

@@ -208,7 +208,7 @@ func preloadChecks() []check {
 		}},
 		{"Preload of all", func(c *Case) {
 			var users []User
-			c.OK(c.me.Preload(allAssociations).Preload("Orders." + allAssociations).Find(&users))
+			c.OK(c.me.Preload(allAssociations).Preload("Orders." + allAssociations).Order("users.id").Find(&users))
 			c.Users(users, c.me.All()...)
 			c.Equal([]int{len(users[0].Orders), len(users[0].Notes), len(users[0].Orders[0].Notes)}, []int{2, 1, 1})
 		}},
