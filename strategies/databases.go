@@ -108,7 +108,11 @@ func (d *databases) name(t tenancy.Tenant, at address) (string, error) {
 		return &tenancy.Error{Kind: tenancy.ErrInvalidTenant, Tenant: t.ID, Cause: err}
 	}
 	if given != "" {
-		if err := names.Override(given, names.Limit(d.in.Dialect())); err != nil {
+		chosen := given
+		if rest, ours := strings.CutPrefix(given, d.cfg.Prefix); ours {
+			chosen = names.SchemaPrefix + rest // what Prefix begins is no system's
+		}
+		if err := errors.Join(names.Override(chosen, 0), names.Fits(d.in.Dialect(), given)); err != nil {
 			return "", invalid(err)
 		}
 		return given, nil

@@ -2,6 +2,7 @@ package test
 
 import (
 	"database/sql"
+	"strings"
 	"sync"
 	"testing"
 
@@ -105,4 +106,9 @@ func databasesOn(s conformance.Subject, newHost func(testing.TB) host) conforman
 		return strategies.Database{Open: postgres.Open} // for a handle that has one already
 	}
 	return s
+}
+
+// dsnOf is the base database's DSN with another database. A test's names need no escaping.
+func (h host) dsnOf(database string) string {
+	return strings.Replace(h.dsn, "/"+h.role+"?", "/"+database+"?", 1)
 }
