@@ -1,6 +1,7 @@
 package strategies
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -27,6 +28,7 @@ type databases struct {
 }
 
 func newDatabases(in *tenancy.Installation, cfg Database) (*databases, error) {
+	cfg.Prefix = cmp.Or(cfg.Prefix, names.SchemaPrefix)
 	if err := cfg.checkPrefix(); err != nil {
 		return nil, err
 	}
@@ -41,10 +43,7 @@ func newDatabases(in *tenancy.Installation, cfg Database) (*databases, error) {
 	return &databases{in: in, cfg: cfg, pools: cfg.cache()}, nil
 }
 
-func (d *Database) checkPrefix() error {
-	if d.Prefix == "" {
-		d.Prefix = names.SchemaPrefix
-	}
+func (d Database) checkPrefix() error {
 	letters := strings.Trim(d.Prefix, "abcdefghijklmnopqrstuvwxyz0123456789_") == ""
 	if !letters || d.Prefix[0] >= '0' && d.Prefix[0] <= '9' || strings.HasPrefix(d.Prefix, "pg_") {
 		return &tenancy.Error{Kind: tenancy.ErrConfig, Detail: fmt.Sprintf("Database.Prefix is %q; use lower-case letters, digits and underscores, not beginning with a digit or pg_", d.Prefix)}

@@ -38,7 +38,7 @@ func (d *databases) Provision(ctx context.Context, t tenancy.Tenant) error {
 		}
 		err = d.migrate(ctx, at)
 		if err != nil && created {
-			return joined(err, d.undo(ctx, server, at)) //nolint:contextcheck // also when ctx has ended
+			return joined(err, d.undo(ctx, server, at))
 		}
 		return err
 	})

@@ -91,9 +91,9 @@ func postgresDatabases(cfg Database) serverDialect {
 // dropPostgres ends sessions as the server can (https://www.postgresql.org/docs/current/sql-dropdatabase.html):
 // WITH (FORCE) is new in 13.
 func dropPostgres(ctx context.Context, db *sql.DB, name string, others bool) error {
-	statement := "DROP DATABASE IF EXISTS " + quoteIdent(name)
+	drop := "DROP DATABASE IF EXISTS " + quoteIdent(name) //nolint:gosec // quoted
 	if !others {
-		_, err := db.ExecContext(ctx, statement)
+		_, err := db.ExecContext(ctx, drop)
 		return err
 	}
 	version, err := scalar[int](ctx, db, "SELECT current_setting('server_version_num')::int")
@@ -102,11 +102,11 @@ func dropPostgres(ctx context.Context, db *sql.DB, name string, others bool) err
 	}
 	const forced = 13_00_00
 	if version >= forced {
-		statement += " WITH (FORCE)"
+		drop += " WITH (FORCE)"
 	} else if _, err := db.ExecContext(ctx, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name); err != nil {
 		return err
 	}
-	_, err = db.ExecContext(ctx, statement)
+	_, err = db.ExecContext(ctx, drop)
 	return err
 }
 
