@@ -38,6 +38,9 @@ var (
 	ErrUnavailable = errors.New("unavailable")
 	// ErrMigration: structures could not be created, changed or removed.
 	ErrMigration = errors.New("migration failed")
+	// ErrMoving: the tenant is being moved to another tier, and its writes are refused
+	// until it is there.
+	ErrMoving = errors.New("being moved")
 	// ErrClosed: the plugin was closed.
 	ErrClosed = errors.New("closed")
 )

@@ -186,8 +186,9 @@ func (in *Installation) Plain(ctx context.Context, pool gorm.ConnPool) (*gorm.DB
 	return p.db, nil
 }
 
-// acquire lends the *sql.DB that a binding's statements run on.
-func (in *Installation) acquire(ctx context.Context, b Binding) (*sql.DB, func(), error) {
+// Acquire lends the *sql.DB that a binding's statements run on, until release is called.
+// Nothing is added to what is sent there: see [Settle] for the binding's settings.
+func (in *Installation) Acquire(ctx context.Context, b Binding) (db *sql.DB, release func(), err error) {
 	if b.Pool == nil {
 		base, err := in.Base()
 		return base, func() {}, err
@@ -196,8 +197,7 @@ func (in *Installation) acquire(ctx context.Context, b Binding) (*sql.DB, func()
 	if err != nil {
 		return nil, nil, err
 	}
-	db, err := in.pool.Over(pool).GetDBConn()
-	if err != nil {
+	if db, err = in.pool.Over(pool).GetDBConn(); err != nil {
 		release()
 		return nil, nil, err
 	}

@@ -97,7 +97,7 @@ func (m *tenantMigrator) autoMigrateUnlisted(ctx context.Context, values []any) 
 	if len(values) == 0 {
 		return nil
 	}
-	pool, release, err := m.in.acquire(ctx, m.route.binding)
+	pool, release, err := m.in.Acquire(ctx, m.route.binding)
 	if err != nil {
 		return err
 	}

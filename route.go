@@ -8,6 +8,7 @@ import (
 
 	"gorm.io/gorm"
 
+	"github.com/gormtenancy/tenancy/internal/freeze"
 	"github.com/gormtenancy/tenancy/internal/routing"
 	"github.com/gormtenancy/tenancy/internal/sqltext"
 	"github.com/gormtenancy/tenancy/scopes"
@@ -262,6 +263,11 @@ func (r *route) explain(err error) error {
 		return &Error{
 			Kind: ErrNotProvisioned, Op: "statement", Tenant: r.scope.tenant.ID, Strategy: r.in.Strategy(),
 			Detail: "a table is missing; run migrate.Provision for the tenant", Cause: err,
+		}
+	case freeze.Refused(err):
+		return &Error{
+			Kind: ErrMoving, Op: "statement", Tenant: r.scope.tenant.ID, Strategy: r.in.Strategy(),
+			Detail: "nothing was changed; reads go on, so try the write again after the move", Cause: err,
 		}
 	case violatesPolicy(err):
 		return &Error{

@@ -28,28 +28,12 @@ func exclusiveSQLite(ctx context.Context, conn *sql.Conn, fn func(tx gorm.ConnPo
 		}
 		defer restoreForeignKeys(conn) //nolint:contextcheck // also when ctx has ended
 	}
-	if err := beginImmediate(ctx, conn); err != nil {
-		return err
-	}
-	committed := false
-	defer func() {
-		if !committed {
-			_, _ = conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
-		}
-	}()
-	if err := fn(within{conn}); err != nil {
-		return err
-	}
-	if enforced {
-		if err := checkForeignKeys(ctx, conn); err != nil {
+	return inWriteTransaction(ctx, conn, func(tx gorm.ConnPool) error {
+		if err := fn(tx); err != nil || !enforced {
 			return err
 		}
-	}
-	if _, err := conn.ExecContext(ctx, "COMMIT"); err != nil {
-		return err
-	}
-	committed = true
-	return nil
+		return checkForeignKeys(ctx, conn)
+	})
 }
 
 // beginImmediate waits for the write lock as long as ctx lasts: the driver's own
