@@ -1,0 +1,118 @@
+package hybrid
+
+import (
+	"context"
+	"fmt"
+
+	"gorm.io/gorm"
+
+	"github.com/gormtenancy/tenancy"
+)
+
+// Move moves all rows of a tenant from its tier to another, in either direction: from
+// tables of its own into common ones, or out of them. Flip is required: it makes the
+// application route the tenant to its new tier.
+//
+//	report, err := hybrid.Move(ctx, db, acme, "premium", hybrid.Flip(func(ctx context.Context, t tenancy.Tenant) error {
+//		return accounts.SetTier(ctx, t.ID, t.Tier) // t.Tier is the new one
+//	}))
+//
+// Meanwhile the tenant reads on, and its writes are refused with [tenancy.ErrMoving] in
+// every process, since triggers in the database refuse them. Other tenants are served as
+// before. The rows are copied in batches, parents first, under the keys that they have;
+// identity columns and sequences go on behind them. Then both sides are compared by count and
+// checksum, Flip is called, and the source is removed: see [KeepSource].
+//
+// A run that fails or is killed can be run again with the same arguments. Before Flip it
+// starts over from the frozen source, and from then on it never copies again: Flip is called
+// once more, as it may not have ended, and the rest is done. [Abandon] gives up before Flip.
+//
+// What cannot be moved whole leaves the tenant as it was, able to write, in its old tier:
+// [tenancy.ErrDrifted] where the target lacks a column or a table of the source, where it has
+// rows of the tenant already, or where the copy differs; [tenancy.ErrTenantMismatch] where
+// a key that the tenant brings along is taken by another. [tenancy.ErrMoving] means that
+// another Move is at work on the tenant, or was killed less than [Lease] ago. What Flip
+// returns comes back unchanged.
+//
+// The handle's role must own the tables. On PostgreSQL no statement of Move waits longer
+// than [LockTimeout] for a lock on a table, so no other tenant waits longer behind it; it is
+// tried again until ctx ends. Safe to call from several goroutines and processes.
+func Move(ctx context.Context, db *gorm.DB, t tenancy.Tenant, to string, options ...MoveOption) (*MoveReport, error) {
+	cfg := moveConfig{batch: defaultBatch, lease: Lease}
+	for _, option := range options {
+		option(&cfg)
+	}
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	m, err := newMover(db, t, cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.move(ctx, to); err != nil {
+		return nil, m.complete(err)
+	}
+	return &m.report, nil
+}
+
+// Finish removes the source that [KeepSource] kept. Without one it does nothing. Call it
+// when no process routes the tenant to its old tier any more: until then a late write there
+// is refused with [tenancy.ErrMoving].
+func Finish(ctx context.Context, db *gorm.DB, t tenancy.Tenant) error {
+	m, err := newMover(db, t, moveConfig{batch: defaultBatch, lease: Lease})
+	if err != nil {
+		return err
+	}
+	return m.complete(m.finish(ctx))
+}
+
+// Abandon gives up a move that was not flipped: the source takes writes again, and the copy is
+// removed. Without a move it does nothing. [tenancy.ErrMoving] means that Flip was called
+// already, or that a Move is at work.
+func Abandon(ctx context.Context, db *gorm.DB, t tenancy.Tenant) error {
+	m, err := newMover(db, t, moveConfig{batch: defaultBatch, lease: Lease})
+	if err != nil {
+		return err
+	}
+	return m.complete(m.abandon(ctx))
+}
+
+// MoveReport says what a [Move] has done.
+type MoveReport struct {
+	// Tenant is the tenant's ID.
+	Tenant string
+	// From and To are the names of the tiers.
+	From, To string
+	// Moved is false where the tenant was in the tier already, and nothing was done.
+	Moved bool
+	// Resumed is the step at which an earlier run had ended. Empty: there was none.
+	Resumed string
+	// Kept says that the source is still there: see [Finish].
+	Kept bool
+	// Tables lists what was copied and compared, in the order of copying. It is empty where
+	// an earlier run did that.
+	Tables []MovedTable
+}
+
+// MovedTable is a table of a [MoveReport].
+type MovedTable struct {
+	// Table is the logical name.
+	Table string
+	// Rows is how many rows each side has.
+	Rows int64
+	// Checksum is that of the rows of each side but for their tenant column, whatever their
+	// order: the sum of the SHA-256 of each, in hexadecimal digits.
+	Checksum string
+}
+
+// String is the report on one line.
+func (r *MoveReport) String() string {
+	if !r.Moved {
+		return fmt.Sprintf("tenant %q is in the tier %q already", r.Tenant, r.To)
+	}
+	var rows int64
+	for _, table := range r.Tables {
+		rows += table.Rows
+	}
+	return fmt.Sprintf("tenant %q moved from %q to %q: %d rows in %d tables", r.Tenant, r.From, r.To, rows, len(r.Tables))
+}

@@ -1,0 +1,196 @@
+package hybrid
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/gormtenancy/tenancy"
+	"github.com/gormtenancy/tenancy/internal/freeze"
+)
+
+// language is what a move says differently in each dialect. Values travel as they are stored,
+// so that none is changed on its way: on SQLite in their storage class, which a column's
+// declared type would hide from the driver, and on PostgreSQL as the text that its own dump
+// and restore rely on.
+type language struct {
+	quoted     string         // what stands around identifiers
+	parameters int            // the most in one statement
+	reading    *sql.TxOptions // nil: reading needs no transaction
+	settings   []tenancy.Setting
+
+	value      func(column string) string             // selects a quoted column as it is stored
+	parameter  func(at int, columnType string) string // the parameter at, counted from 1
+	overriding string                                 // follows the columns of an INSERT
+
+	columns func(ctx context.Context, pool gorm.ConnPool, s *side, logical string) ([]column, error)
+	tables  func(ctx context.Context, pool gorm.ConnPool, s *side) ([]string, error)
+	freeze  func(ctx context.Context, s *side, logical string) error
+	thaw    func(ctx context.Context, s *side, logical string) error
+	clear   func(ctx context.Context, s *side, owned []*table) error // removes rows from frozen tables, then the triggers
+	follow  func(ctx context.Context, tx gorm.ConnPool, s *side, logical, column string, last any) error
+}
+
+var languages = map[string]language{
+	"sqlite": {
+		quoted:     "`",
+		parameters: 30_000, // of 32,766
+		value:      func(column string) string { return "+" + column },
+		parameter:  func(int, string) string { return "?" },
+		columns:    sqliteColumns,
+		tables:     sqliteTables,
+		freeze:     sqliteFreeze,
+		thaw:       sqliteThaw,
+		clear:      sqliteClear,
+	},
+	"postgres": {
+		quoted:     `"`,
+		parameters: 60_000, // of 65,535
+		reading:    &sql.TxOptions{ReadOnly: true},
+		settings: []tenancy.Setting{
+			{Name: freeze.Setting, Value: freeze.On},
+			{Name: "DateStyle", Value: "ISO, YMD"}, {Name: "IntervalStyle", Value: "postgres"},
+			{Name: "extra_float_digits", Value: "3"}, {Name: "bytea_output", Value: "hex"},
+		},
+		value: func(column string) string { return column + "::text" },
+		parameter: func(at int, columnType string) string {
+			if columnType == "" {
+				return "$" + strconv.Itoa(at)
+			}
+			return "$" + strconv.Itoa(at) + "::" + columnType
+		},
+		overriding: " OVERRIDING SYSTEM VALUE",
+		columns:    postgresColumns,
+		tables:     postgresTables,
+		freeze:     postgresFreeze,
+		thaw:       postgresThaw,
+		clear:      postgresClear,
+		follow:     postgresFollow,
+	},
+}
+
+func (l language) quote(name string) string {
+	return l.quoted + strings.ReplaceAll(name, l.quoted, l.quoted+l.quoted) + l.quoted
+}
+
+// column is a column as the database has it.
+type column struct {
+	name      string
+	kind      string // its type, as a parameter is cast to it
+	notNull   bool
+	generated bool // computed from others
+}
+
+func sqliteColumns(ctx context.Context, pool gorm.ConnPool, s *side, logical string) ([]column, error) {
+	return scanColumns(pool.QueryContext(ctx, `SELECT name, '', "notnull", hidden IN (2, 3) FROM pragma_table_xinfo(?) WHERE hidden <> 1 ORDER BY cid`,
+		s.binding.Names.Table(logical)))
+}
+
+func postgresColumns(ctx context.Context, pool gorm.ConnPool, s *side, logical string) ([]column, error) {
+	return scanColumns(pool.QueryContext(ctx, `
+		SELECT attname::text, format_type(atttypid, -1), attnotnull, attgenerated <> ''
+		FROM pg_attribute WHERE attrelid = to_regclass($1::text) AND attnum > 0 AND NOT attisdropped ORDER BY attnum`,
+		s.table(logical)))
+}
+
+func scanColumns(rows *sql.Rows, err error) (found []column, _ error) {
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var c column
+		if err := rows.Scan(&c.name, &c.kind, &c.notNull, &c.generated); err != nil {
+			return nil, err
+		}
+		found = append(found, c)
+	}
+	return found, rows.Err()
+}
+
+// sqliteTables lists a tenant's own tables by their logical names.
+func sqliteTables(ctx context.Context, pool gorm.ConnPool, s *side) ([]string, error) {
+	all, err := scanNames(pool.QueryContext(ctx, `SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\_%' ESCAPE '\' AND name NOT LIKE 'tenancy\_%' ESCAPE '\'`))
+	prefix := s.binding.Names.Prefix
+	var own []string
+	for _, name := range all {
+		if len(name) >= len(prefix) && strings.EqualFold(name[:len(prefix)], prefix) {
+			own = append(own, name[len(prefix):])
+		}
+	}
+	return own, err
+}
+
+func postgresTables(ctx context.Context, pool gorm.ConnPool, s *side) ([]string, error) {
+	return scanNames(pool.QueryContext(ctx, `
+		SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+		WHERE n.nspname = $1 AND c.relkind IN ('r', 'p', 'f', 'm')`, s.binding.Names.Schema))
+}
+
+func scanNames(rows *sql.Rows, err error) (found []string, _ error) {
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, err
+		}
+		found = append(found, name)
+	}
+	return found, rows.Err()
+}
+
+func sqliteFreeze(ctx context.Context, s *side, logical string) error {
+	return s.write(ctx, func(tx gorm.ConnPool) error { return execAll(ctx, tx, s.frozen(logical).SQLite()) })
+}
+
+func sqliteThaw(ctx context.Context, s *side, logical string) error {
+	return s.write(ctx, func(tx gorm.ConnPool) error { return execAll(ctx, tx, s.frozen(logical).ThawSQLite()) })
+}
+
+// sqliteClear does it all in one transaction: no write gets in between.
+func sqliteClear(ctx context.Context, s *side, owned []*table) error {
+	return s.write(ctx, func(tx gorm.ConnPool) error {
+		for _, t := range owned {
+			if err := execAll(ctx, tx, s.frozen(t.logical).ThawSQLite()); err != nil {
+				return err
+			}
+		}
+		return s.empty(ctx, tx, owned)
+	})
+}
+
+func execAll(ctx context.Context, tx gorm.ConnPool, statements []string) error {
+	for _, statement := range statements {
+		if _, err := tx.ExecContext(ctx, statement); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sqlState returns the SQLSTATE of an error, or "".
+func sqlState(err error) string {
+	var state interface{ SQLState() string }
+	if errors.As(err, &state) {
+		return state.SQLState()
+	}
+	return ""
+}
+
+// pause waits, unless ctx ends first.
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(d):
+		return nil
+	}
+}

@@ -1,0 +1,97 @@
+package test
+
+import (
+	"context"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+
+	"gorm.io/driver/sqlite"
+	"gorm.io/gorm"
+
+	"github.com/gormtenancy/tenancy"
+	"github.com/gormtenancy/tenancy/hybrid"
+	"github.com/gormtenancy/tenancy/strategies"
+)
+
+// directory is where the tests' applications look up the tier of the tenant that is moved.
+type directory struct{ premium atomic.Bool }
+
+func (d *directory) isPremium(t tenancy.Tenant) bool { return t.ID == "acme" && d.premium.Load() }
+
+func (d *directory) flip(_ context.Context, t tenancy.Tenant) error {
+	d.premium.Store(t.Tier == hybrid.TierPremium)
+	return nil
+}
+
+// moving is a site with two tiers, and where acme is.
+type moving struct {
+	*site
+	*directory
+	ask func(t testing.TB, query string, args ...any) []string // past all walls
+}
+
+// movingKinds are the combinations between which tenants are moved.
+var movingKinds = []struct {
+	name string
+	open func(t testing.TB) *moving
+}{
+	{"sqlite/prefix and shared", func(t testing.TB) *moving { return openMoving(t, strategies.Schema{}) }},
+	{"sqlite/files and shared", func(t testing.TB) *moving {
+		return openMoving(t, strategies.Database{Open: sqlite.Open, Dir: filepath.Join(t.TempDir(), "tenants")})
+	}},
+}
+
+func openMoving(t testing.TB, premium tenancy.Strategy) *moving {
+	t.Helper()
+	d := &directory{}
+	s := openSite(t, kind{name: "hybrid"}, setup{tenancy: tenancy.Config{Strategy: hybrid.New(hybrid.Config{
+		Premium: premium, Standard: strategies.Shared{}, IsPremium: d.isPremium,
+	})}})
+	return &moving{site: s, directory: d}
+}
+
+func eachMoving(t *testing.T, fn func(t *testing.T, s *moving)) {
+	t.Helper()
+	for _, k := range movingKinds {
+		t.Run(k.name, func(t *testing.T) { fn(t, k.open(t)) })
+	}
+}
+
+var acme = tenancy.Tenant{ID: "acme"}
+
+func (s *moving) move(t testing.TB, to string, options ...hybrid.MoveOption) *hybrid.MoveReport {
+	t.Helper()
+	report, err := hybrid.Move(t.Context(), s.db, acme, to, append([]hybrid.MoveOption{hybrid.Flip(s.flip)}, options...)...)
+	must(t, err)
+	return report
+}
+
+// TestMove promotes a tenant and demotes it again.
+func TestMove(t *testing.T) {
+	eachMoving(t, func(t *testing.T, s *moving) {
+		s.provision(t, "acme", "globex")
+		s.fill(t, "globex", 4)
+		s.fill(t, "acme", 5)
+		for _, to := range []string{hybrid.TierPremium, hybrid.TierStandard, hybrid.TierPremium} {
+			report := s.move(t, to, hybrid.BatchSize(2))
+			t.Log(report)
+			if !report.Moved || report.Kept || report.To != to || len(report.Tables) == 0 {
+				t.Errorf("the report is %+v", report)
+			}
+			s.holds(t, "acme", 5)
+			s.holds(t, "globex", 4)
+			must(t, s.migrate.Verify(t.Context(), acme))
+			must(t, s.migrate.Verify(t.Context(), tenancy.Tenant{ID: "globex"}))
+			must(t, s.as("acme").Transaction(func(tx *gorm.DB) error {
+				if err := tx.Create(&note{Owner: "acme", Text: "new"}).Error; err != nil {
+					return err
+				}
+				return tx.Unscoped().Delete(&note{}, "text = ?", "new").Error
+			}))
+			if again := s.move(t, to); again.Moved {
+				t.Errorf("moved again: %+v", again)
+			}
+		}
+	})
+}
