@@ -40,6 +40,8 @@ var movingKinds = []struct {
 	{"sqlite/files and shared", func(t testing.TB) *moving {
 		return openMoving(t, strategies.Database{Open: sqlite.Open, Dir: filepath.Join(t.TempDir(), "tenants")})
 	}},
+	{"postgres/schema and rls", func(t testing.TB) *moving { return openPGMoving(t, strategies.RLS{}) }},
+	{"postgres/schema and shared", func(t testing.TB) *moving { return openPGMoving(t, strategies.Shared{}) }},
 }
 
 func openMoving(t testing.TB, premium tenancy.Strategy) *moving {
