@@ -28,7 +28,7 @@ func (d *directory) flip(_ context.Context, t tenancy.Tenant) error {
 type moving struct {
 	*site
 	*directory
-	ask func(t testing.TB, query string, args ...any) []string // past all walls
+	open func(*directory) *site // as another process does
 }
 
 // movingKinds are the combinations between which tenants are moved.
@@ -36,21 +36,32 @@ var movingKinds = []struct {
 	name string
 	open func(t testing.TB) *moving
 }{
-	{"sqlite/prefix and shared", func(t testing.TB) *moving { return openMoving(t, strategies.Schema{}) }},
+	{"sqlite/prefix and shared", func(t testing.TB) *moving {
+		return openMoving(t, func(string) tenancy.Strategy { return strategies.Schema{} })
+	}},
 	{"sqlite/files and shared", func(t testing.TB) *moving {
-		return openMoving(t, strategies.Database{Open: sqlite.Open, Dir: filepath.Join(t.TempDir(), "tenants")})
+		return openMoving(t, func(root string) tenancy.Strategy {
+			return strategies.Database{Open: sqlite.Open, Dir: filepath.Join(root, "tenants")}
+		})
 	}},
 	{"postgres/schema and rls", func(t testing.TB) *moving { return openPGMoving(t, strategies.RLS{}) }},
 	{"postgres/schema and shared", func(t testing.TB) *moving { return openPGMoving(t, strategies.Shared{}) }},
 }
 
-func openMoving(t testing.TB, premium tenancy.Strategy) *moving {
+func openMoving(t testing.TB, premium func(root string) tenancy.Strategy) *moving {
 	t.Helper()
+	root := t.TempDir()
+	open := func(d *directory) *site {
+		return openSite(t, kind{name: "hybrid"}, setup{root: root, maxConns: 16, tenancy: tenancy.Config{Strategy: hybrid.New(hybrid.Config{
+			Premium: premium(root), Standard: strategies.Shared{}, IsPremium: d.isPremium,
+		})}})
+	}
+	return newMoving(open)
+}
+
+func newMoving(open func(*directory) *site) *moving {
 	d := &directory{}
-	s := openSite(t, kind{name: "hybrid"}, setup{tenancy: tenancy.Config{Strategy: hybrid.New(hybrid.Config{
-		Premium: premium, Standard: strategies.Shared{}, IsPremium: d.isPremium,
-	})}})
-	return &moving{site: s, directory: d}
+	return &moving{site: open(d), directory: d, open: open}
 }
 
 func eachMoving(t *testing.T, fn func(t *testing.T, s *moving)) {

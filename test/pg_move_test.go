@@ -10,9 +10,10 @@ import (
 
 func openPGMoving(t testing.TB, standard tenancy.Strategy) *moving {
 	t.Helper()
-	d := &directory{}
-	s := openPG(t, newPG(t), pgKind{"hybrid", hybrid.New(hybrid.Config{
-		Premium: strategies.Schema{}, Standard: standard, IsPremium: d.isPremium,
-	})}, pgSetup{conns: 8})
-	return &moving{site: s.site, directory: d, ask: s.server.ask}
+	server := newPG(t)
+	return newMoving(func(d *directory) *site {
+		return openPG(t, server, pgKind{"hybrid", hybrid.New(hybrid.Config{
+			Premium: strategies.Schema{}, Standard: standard, IsPremium: d.isPremium,
+		})}, pgSetup{conns: 8}).site
+	})
 }
