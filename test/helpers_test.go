@@ -118,6 +118,7 @@ type setup struct {
 	tenancy  tenancy.Config // Strategy and lists are filled in where they are empty
 	options  []migrate.Option
 	maxConns int
+	driver   string // of database/sql; empty: the dialect's own
 }
 
 // baseDSN does not wait for the disk: no test pulls the plug.
@@ -149,7 +150,7 @@ func newSite(k kind, s setup) (*site, error) {
 		s.gorm.Logger = logger.Discard
 	}
 	var err error
-	if opened.db, err = gorm.Open(sqlite.Open(baseDSN(opened.base)), &s.gorm); err != nil {
+	if opened.db, err = gorm.Open(sqlite.New(sqlite.Config{DriverName: s.driver, DSN: baseDSN(opened.base)}), &s.gorm); err != nil {
 		return nil, err
 	}
 	base, err := opened.db.DB()

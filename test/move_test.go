@@ -28,7 +28,8 @@ func (d *directory) flip(_ context.Context, t tenancy.Tenant) error {
 type moving struct {
 	*site
 	*directory
-	open func(*directory) *site // as another process does
+	open   func(*directory) *site // as another process does
+	faults *faulty
 }
 
 // movingKinds are the combinations between which tenants are moved.
@@ -41,7 +42,7 @@ var movingKinds = []struct {
 	}},
 	{"sqlite/files and shared", func(t testing.TB) *moving {
 		return openMoving(t, func(root string) tenancy.Strategy {
-			return strategies.Database{Open: sqlite.Open, Dir: filepath.Join(root, "tenants")}
+			return strategies.Database{Open: openFaulty, Dir: filepath.Join(root, "tenants")}
 		})
 	}},
 	{"postgres/schema and rls", func(t testing.TB) *moving { return openPGMoving(t, strategies.RLS{}) }},
@@ -52,16 +53,20 @@ func openMoving(t testing.TB, premium func(root string) tenancy.Strategy) *movin
 	t.Helper()
 	root := t.TempDir()
 	open := func(d *directory) *site {
-		return openSite(t, kind{name: "hybrid"}, setup{root: root, maxConns: 16, tenancy: tenancy.Config{Strategy: hybrid.New(hybrid.Config{
+		return openSite(t, kind{name: "hybrid"}, setup{root: root, maxConns: 16, driver: faultySQLite, tenancy: tenancy.Config{Strategy: hybrid.New(hybrid.Config{
 			Premium: premium(root), Standard: strategies.Shared{}, IsPremium: d.isPremium,
 		})}})
 	}
-	return newMoving(open)
+	return newMoving(open, faultySQLite)
 }
 
-func newMoving(open func(*directory) *site) *moving {
+func openFaulty(dsn string) gorm.Dialector {
+	return sqlite.New(sqlite.Config{DriverName: faultySQLite, DSN: dsn})
+}
+
+func newMoving(open func(*directory) *site, driver string) *moving {
 	d := &directory{}
-	return &moving{site: open(d), directory: d, open: open}
+	return &moving{site: open(d), directory: d, open: open, faults: faults[driver]}
 }
 
 func eachMoving(t *testing.T, fn func(t *testing.T, s *moving)) {

@@ -105,6 +105,7 @@ type pgSetup struct {
 	models   []any // nil: those of the other tests
 	conns    int   // 0: 4
 	before   func(*gorm.DB)
+	driver   string // of database/sql; empty: the dialect's own
 }
 
 // pgSite is a handle with the plugin on it.
@@ -137,7 +138,7 @@ func tryPG(t testing.TB, server pgServer, k pgKind, s pgSetup) (*pgSite, error) 
 	if s.models == nil {
 		cfg.Models, cfg.Shared = ownedModels(), sharedModels()
 	}
-	db, err := gorm.Open(postgres.Open(server.With(s.settings)), &s.gorm)
+	db, err := gorm.Open(postgres.New(postgres.Config{DriverName: s.driver, DSN: server.With(s.settings)}), &s.gorm)
 	must(t, err)
 	pool, err := db.DB()
 	must(t, err)

@@ -14,6 +14,6 @@ func openPGMoving(t testing.TB, standard tenancy.Strategy) *moving {
 	return newMoving(func(d *directory) *site {
 		return openPG(t, server, pgKind{"hybrid", hybrid.New(hybrid.Config{
 			Premium: strategies.Schema{}, Standard: standard, IsPremium: d.isPremium,
-		})}, pgSetup{conns: 8}).site
-	})
+		})}, pgSetup{conns: 8, driver: faultyPgx}).site
+	}, faultyPgx)
 }

@@ -3,6 +3,7 @@ package ddl
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 
 	"gorm.io/gorm"
 )
@@ -33,7 +34,7 @@ func inWriteTransaction(ctx context.Context, conn *sql.Conn, fn func(tx gorm.Con
 	committed := false
 	defer func() {
 		if !committed {
-			_, _ = conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
+			rollBack(context.WithoutCancel(ctx), conn)
 		}
 	}()
 	if err := fn(within{conn}); err != nil {
@@ -44,4 +45,12 @@ func inWriteTransaction(ctx context.Context, conn *sql.Conn, fn func(tx gorm.Con
 	}
 	committed = true
 	return nil
+}
+
+// rollBack ends a transaction that was begun by hand. A connection that it is left open on goes
+// to nobody else.
+func rollBack(ctx context.Context, conn *sql.Conn) {
+	if _, err := conn.ExecContext(ctx, "ROLLBACK"); err != nil {
+		_ = conn.Raw(func(any) error { return driver.ErrBadConn })
+	}
 }
