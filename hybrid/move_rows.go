@@ -44,7 +44,7 @@ func (s *side) selectBatch(t *table, size, read int, last []any, kind func(moved
 		values[i] = s.language.value(s.language.quote(c.name))
 	}
 	for i, c := range t.key {
-		key[i] = s.language.quote(c.name)
+		key[i] = "m." + s.language.quote(c.name) // the bare name would be the value that is selected
 		if t.unkeyed {
 			key[i] = s.language.value(key[i]) // some types have no order of their own
 		}
@@ -69,7 +69,7 @@ func (s *side) selectBatch(t *table, size, read int, last []any, kind func(moved
 	if len(key) > 0 {
 		order = " ORDER BY " + strings.Join(key, ", ")
 	}
-	return fmt.Sprintf("SELECT %s FROM %s%s%s LIMIT %d%s", strings.Join(values, ", "), s.table(t.logical), where, order, size, offset), args
+	return fmt.Sprintf("SELECT %s FROM %s AS m%s%s LIMIT %d%s", strings.Join(values, ", "), s.table(t.logical), where, order, size, offset), args
 }
 
 // keyOf is the key of a row.

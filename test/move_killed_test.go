@@ -20,7 +20,7 @@ func TestMoveKilled(t *testing.T) {
 		s.fill(t, "globex", 2)
 		s.fill(t, "acme", 3)
 		rows, theirs := s.rows(t, "acme"), s.rows(t, "globex")
-		stride := map[string]int{"sqlite": 7, "postgres": 61}[s.db.Name()]
+		stride := map[string]int{"sqlite": 7, "postgres": 173}[s.db.Name()]
 		if os.Getenv("TENANCY_TEST_LONG") != "" {
 			stride = map[string]int{"sqlite": 1, "postgres": 5}[s.db.Name()]
 		}

@@ -90,14 +90,14 @@ func TestMove(t *testing.T) {
 	eachMoving(t, func(t *testing.T, s *moving) {
 		s.provision(t, "acme", "globex")
 		s.fill(t, "globex", 4)
-		s.fill(t, "acme", 5)
+		s.fill(t, "acme", 12) // as text, 10 comes before 2
 		for _, to := range []string{hybrid.TierPremium, hybrid.TierStandard, hybrid.TierPremium} {
 			report := s.move(t, to, hybrid.BatchSize(2))
 			t.Log(report)
 			if !report.Moved || report.Kept || report.To != to || len(report.Tables) == 0 {
 				t.Errorf("the report is %+v", report)
 			}
-			s.holds(t, "acme", 5)
+			s.holds(t, "acme", 12)
 			s.holds(t, "globex", 4)
 			must(t, s.migrate.Verify(t.Context(), acme))
 			must(t, s.migrate.Verify(t.Context(), tenancy.Tenant{ID: "globex"}))
