@@ -35,27 +35,28 @@ type moving struct {
 // movingKinds are the combinations between which tenants are moved.
 var movingKinds = []struct {
 	name string
-	open func(t testing.TB) *moving
+	open func(t testing.TB, models ...any) *moving // none: those of the other tests
 }{
-	{"sqlite/prefix and shared", func(t testing.TB) *moving {
-		return openMoving(t, func(string) tenancy.Strategy { return strategies.Schema{} })
+	{"sqlite/prefix and shared", func(t testing.TB, models ...any) *moving {
+		return openMoving(t, models, func(string) tenancy.Strategy { return strategies.Schema{} })
 	}},
-	{"sqlite/files and shared", func(t testing.TB) *moving {
-		return openMoving(t, func(root string) tenancy.Strategy {
+	{"sqlite/files and shared", func(t testing.TB, models ...any) *moving {
+		return openMoving(t, models, func(root string) tenancy.Strategy {
 			return strategies.Database{Open: openFaulty, Dir: filepath.Join(root, "tenants")}
 		})
 	}},
-	{"postgres/schema and rls", func(t testing.TB) *moving { return openPGMoving(t, strategies.RLS{}) }},
-	{"postgres/schema and shared", func(t testing.TB) *moving { return openPGMoving(t, strategies.Shared{}) }},
+	{"postgres/schema and rls", func(t testing.TB, models ...any) *moving { return openPGMoving(t, models, strategies.RLS{}) }},
+	{"postgres/schema and shared", func(t testing.TB, models ...any) *moving { return openPGMoving(t, models, strategies.Shared{}) }},
 }
 
-func openMoving(t testing.TB, premium func(root string) tenancy.Strategy) *moving {
+func openMoving(t testing.TB, models []any, premium func(root string) tenancy.Strategy) *moving {
 	t.Helper()
 	root := t.TempDir()
 	open := func(d *directory) *site {
-		return openSite(t, kind{name: "hybrid"}, setup{root: root, maxConns: 16, driver: faultySQLite, tenancy: tenancy.Config{Strategy: hybrid.New(hybrid.Config{
-			Premium: premium(root), Standard: strategies.Shared{}, IsPremium: d.isPremium,
-		})}})
+		return openSite(t, kind{name: "hybrid"}, setup{root: root, maxConns: 16, driver: faultySQLite, tenancy: tenancy.Config{
+			Models: models,
+			Strategy: hybrid.New(hybrid.Config{Premium: premium(root), Standard: strategies.Shared{}, IsPremium: d.isPremium}),
+		}})
 	}
 	return newMoving(open, faultySQLite)
 }

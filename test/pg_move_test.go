@@ -8,12 +8,12 @@ import (
 	"github.com/gormtenancy/tenancy/strategies"
 )
 
-func openPGMoving(t testing.TB, standard tenancy.Strategy) *moving {
+func openPGMoving(t testing.TB, models []any, standard tenancy.Strategy) *moving {
 	t.Helper()
 	server := newPG(t)
 	return newMoving(func(d *directory) *site {
 		return openPG(t, server, pgKind{"hybrid", hybrid.New(hybrid.Config{
 			Premium: strategies.Schema{}, Standard: standard, IsPremium: d.isPremium,
-		})}, pgSetup{conns: 8, driver: faultyPgx}).site
+		})}, pgSetup{models: models, conns: 8, driver: faultyPgx}).site
 	}, faultyPgx)
 }
