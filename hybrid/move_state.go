@@ -82,6 +82,15 @@ func (m *moves) find(db *gorm.DB, id string) (*movement, error) {
 	return &found[0], nil
 }
 
+// of returns the move of a tenant, or nil.
+func (m *moves) of(ctx context.Context, id string) (row *movement, err error) {
+	err = m.within(ctx, func(db *gorm.DB) error {
+		row, err = m.find(db, id)
+		return err
+	})
+	return row, err
+}
+
 // start records a move that a run is to begin.
 func (m *moves) start(ctx context.Context, id, from, to string) (*movement, error) {
 	row := &movement{TenantID: id, FromTier: from, ToTier: to, Step: stepFreezing, Owner: rand.Text(), Beat: time.Now().UnixMilli(), StartedAt: time.Now()}

@@ -63,11 +63,16 @@ func (p *provider) Provision(ctx context.Context, t tenancy.Tenant) error {
 	return tier.Provision(ctx, t)
 }
 
-// Destroy removes what the tenant has in its tier.
+// Destroy removes what the tenant has in its tier, unless a move has something of it in two.
 func (p *provider) Destroy(ctx context.Context, t tenancy.Tenant) error {
 	tier, err := p.at(t)
 	if err != nil {
 		return err
+	}
+	if kept, err := p.underWay(ctx, t); err != nil {
+		return err
+	} else if kept {
+		return &tenancy.Error{Kind: tenancy.ErrMoving, Tenant: t.ID, Detail: "its source of a move is kept; call hybrid.Finish first"}
 	}
 	return tier.Destroy(ctx, t)
 }

@@ -38,7 +38,23 @@ func (p *provider) verifyElsewhere(ctx context.Context, t tenancy.Tenant) error 
 	if len(found) == 0 {
 		return nil
 	}
+	if kept, err := p.underWay(ctx, t); err != nil || kept {
+		return err
+	}
 	return &tenancy.Error{Kind: tenancy.ErrDrifted, Tenant: t.ID, Detail: fmt.Sprintf("%s; the tenant is in the tier %q, so destroy it with that Tier where those are not needed any more", strings.Join(found, "; "), own.name)}
+}
+
+// underWay reports whether a finished move of the tenant has kept its source, and fails with
+// [tenancy.ErrMoving] for one that is not finished.
+func (p *provider) underWay(ctx context.Context, t tenancy.Tenant) (kept bool, err error) {
+	row, err := (&moves{in: p.in, shared: p.shared}).of(ctx, t.ID)
+	if err != nil || row == nil {
+		return false, err
+	}
+	if row.Step != stepKept {
+		return false, &tenancy.Error{Kind: tenancy.ErrMoving, Tenant: t.ID, Detail: fmt.Sprintf("the move from %q to %q is at the step %q; run it to its end first", row.FromTier, row.ToTier, row.Step)}
+	}
+	return true, nil
 }
 
 // rowsIn lists the tables in which a tier has rows of the tenant.
