@@ -65,7 +65,9 @@ func TestMoveLosesNothing(t *testing.T) {
 			tenancy.ErrDrifted, "colors",
 		},
 		"a row of another": {
-			func(s *moving) string { return "INSERT INTO " + own(s, "replies") + " (id, note_id, tenant_id) SELECT 900, min(id), 'globex' FROM " + own(s, "notes") },
+			func(s *moving) string {
+				return "INSERT INTO " + own(s, "replies") + " (id, note_id, tenant_id) SELECT 900, min(id), 'globex' FROM " + own(s, "notes")
+			},
 			func(s *moving) string { return "DELETE FROM " + own(s, "replies") + " WHERE id = 900" },
 			tenancy.ErrTenantMismatch, "replies",
 		},

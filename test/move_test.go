@@ -54,7 +54,7 @@ func openMoving(t testing.TB, models []any, premium func(root string) tenancy.St
 	root := t.TempDir()
 	open := func(d *directory) *site {
 		return openSite(t, kind{name: "hybrid"}, setup{root: root, maxConns: 16, driver: faultySQLite, tenancy: tenancy.Config{
-			Models: models,
+			Models:   models,
 			Strategy: hybrid.New(hybrid.Config{Premium: premium(root), Standard: strategies.Shared{}, IsPremium: d.isPremium}),
 		}})
 	}
