@@ -3,6 +3,7 @@ package strategies
 import (
 	"database/sql"
 	"fmt"
+	"io/fs"
 	"time"
 
 	"gorm.io/gorm"
@@ -105,6 +106,7 @@ type opened struct {
 	pool  gorm.ConnPool
 	db    *sql.DB
 	owner string // the tenant's ID
+	file  fs.FileInfo
 }
 
 // Close closes the pool's idle connections at once and the others as they come back.

@@ -100,16 +100,45 @@ func (p filePool) Place() string {
 	return filepath.Join(dir, p.name)
 }
 
+// lease lends the pool of the file that is there now. One of a file that another process
+// has removed, or put a new one in the place of, would go on with what nobody else sees.
 func (p filePool) lease(ctx context.Context) (opened, func(), error) {
-	lent, release, err := p.files.pools.Acquire(ctx, p.name, p.open)
-	switch {
-	case errors.Is(err, pools.ErrClosed):
-		return opened{}, release, closedError(p.id)
-	case err == nil && lent.owner != p.id:
+	for {
+		lent, release, err := p.files.pools.Acquire(ctx, p.name, p.open)
+		if errors.Is(err, pools.ErrClosed) {
+			err = closedError(p.id)
+		}
+		if err != nil {
+			return opened{}, release, err
+		}
+		current, err := p.current(lent)
+		switch {
+		case err == nil && current && lent.owner == p.id:
+			return lent, release, nil
+		case err == nil && current:
+			err = p.foreign()
+		}
 		release()
-		return opened{}, func() {}, p.foreign()
+		if err == nil {
+			err = p.files.pools.Evict(ctx, p.name)
+		}
+		if err != nil {
+			return opened{}, func() {}, err
+		}
 	}
-	return lent, release, err
+}
+
+// current reports whether a pool is one of the file that bears its name. That there is no such
+// file is an error, and lets go of the pool without waiting for others that use it.
+func (p filePool) current(lent opened) (bool, error) {
+	file, err := p.files.stat(p)
+	if err != nil || file != nil {
+		return err == nil && os.SameFile(file, lent.file), err
+	}
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	_ = p.files.pools.Evict(ended, p.name) // it closes when its last user is done
+	return false, missing(tenancy.Tenant{ID: p.id}, nil)
 }
 
 // foreign makes the error for a file that belongs to another tenant.
@@ -118,8 +147,8 @@ func (p filePool) foreign() error {
 }
 
 func (p filePool) open(ctx context.Context) (opened, error) {
-	there, err := p.files.exists(p)
-	if _, dying := p.files.dying.Load(p.name); dying || !there {
+	file, err := p.files.stat(p)
+	if _, dying := p.files.dying.Load(p.name); dying || file == nil {
 		return opened{}, missing(tenancy.Tenant{ID: p.id}, err)
 	}
 	pool, err := p.files.cfg.open(p.files.in, p.files.dsn(p.name, "rw", "WAL"))
@@ -133,7 +162,7 @@ func (p filePool) open(ctx context.Context) (opened, error) {
 	if err != nil {
 		return opened{}, joined(err, pool.Close())
 	}
-	pool.owner = p.id
+	pool.owner, pool.file = p.id, file
 	return pool, nil
 }
 
@@ -155,16 +184,22 @@ func (f *files) dsn(name, mode, journal string) string {
 
 // exists asks for a tenant's file. Only its absence is no error.
 func (f *files) exists(pool filePool) (bool, error) {
-	_, err := f.root.Stat(pool.name)
+	info, err := f.stat(pool)
+	return info != nil, err
+}
+
+// stat returns what is known of a tenant's file, or nil where there is none.
+func (f *files) stat(pool filePool) (fs.FileInfo, error) {
+	info, err := f.root.Stat(pool.name)
 	switch {
 	case err == nil:
-		return true, nil
+		return info, nil
 	case errors.Is(err, fs.ErrNotExist):
-		return false, nil
+		return nil, nil //nolint:nilnil // there is none
 	case errors.Is(err, os.ErrClosed):
-		return false, closedError(pool.id)
+		return nil, closedError(pool.id)
 	default:
-		return false, fileError(pool.id, err)
+		return nil, fileError(pool.id, err)
 	}
 }
 

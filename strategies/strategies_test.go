@@ -246,3 +246,31 @@ func TestDestroyAtOnce(t *testing.T) {
 		})
 	}
 }
+
+// TestFileOfAnotherProcess: what another process removes, or puts in the place of a file, is
+// noticed by the next lease, though the old file is open.
+func TestFileOfAnotherProcess(t *testing.T) {
+	strategy := inDir(t.TempDir())
+	db, m := open(t, strategy)
+	_, elsewhere := open(t, strategy)
+	acme := tenancy.Tenant{ID: "acme"}
+	must(t, m.Provision(t.Context(), acme))
+	must(t, as(db, acme).Create(&page{}).Error)
+
+	must(t, elsewhere.Destroy(t.Context(), acme))
+	if err := as(db, acme).Create(&page{}).Error; !errors.Is(err, tenancy.ErrNotProvisioned) {
+		t.Errorf("a row for a file that is gone: %v", err)
+	}
+	must(t, elsewhere.Provision(t.Context(), acme))
+	if n := count(t, as(db, acme)); n != 0 {
+		t.Errorf("%d rows of the file before", n)
+	}
+	must(t, as(db, acme).Create(&page{}).Error)
+	must(t, elsewhere.Destroy(t.Context(), acme))
+	must(t, elsewhere.Provision(t.Context(), acme))
+	must(t, as(db, acme).Create(&page{}).Error)
+	fresh, _ := open(t, strategy)
+	if n := count(t, as(fresh, acme)); n != 1 {
+		t.Errorf("%d rows where the tenant's file is", n)
+	}
+}
