@@ -4,44 +4,63 @@ import (
 	"context"
 	"iter"
 	"sync"
-	"sync/atomic"
-	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/gormtenancy/tenancy"
 )
 
 // Up brings all tenants to the models, several at a time: those that are there are
 // migrated, those that are missing are provisioned. Tenants that share structures are
-// migrated once. A run that was killed is simply repeated.
+// migrated once. Of tenants that have equal structures each, one is migrated by GORM's
+// AutoMigrate, and the others by the statements that it found to send; afterwards all are
+// looked at again, and whoever did not end like the first is migrated by itself.
+// Tenants that are as they should be are not touched. A run that was killed is
+// simply repeated.
+//
+// Nothing is ever dropped: what a tenant has beyond the models is reported.
 //
 // The report names every tenant. The error is nil when all are done, and a
 // [*PartialError] otherwise. The sequence is read to its end, or to its first error,
 // before the work begins; the tenants before an error are worked on.
 func (m *Migrator) Up(ctx context.Context, tenants iter.Seq2[tenancy.Tenant, error]) (*Report, error) {
+	r := m.begin("up", tenants)
+	if m.fleet != nil {
+		return m.upgrade(ctx, r)
+	}
 	if err := m.in.MigrateShared(ctx); err != nil {
 		return &Report{}, m.failed(err, "up", tenancy.Tenant{})
 	}
 	groups := &groups{provision: m.in.Provider().Provision}
-	return m.run(ctx, "up", tenants, func(ctx context.Context, t tenancy.Tenant) (State, error) {
+	r.each(ctx, func(ctx context.Context, result *Result) {
+		t := result.Tenant
+		result.State = Failed
 		if _, err := m.in.Bind(t); err != nil {
-			return Failed, m.complete(err, "up", t)
+			result.Err = m.complete(err, "up", t)
+		} else if err := groups.do(ctx, m.in.Provider().Group(t), t); err != nil {
+			result.Err = m.failed(err, "up", t)
+		} else {
+			result.State = Done
 		}
-		if err := groups.do(ctx, m.in.Provider().Group(t), t); err != nil {
-			return Failed, m.failed(err, "up", t)
-		}
-		return Done, nil
 	})
+	return r.report()
 }
 
-// Status verifies all tenants, several at a time. Tenants that are missing or drifted
-// are the report's business; the error is for those that could not be asked.
+// Status looks at all tenants. Tenants that are behind, missing or drifted are the
+// report's business; the error is for those that could not be asked.
+//
+// A tenant is behind when it is as a run of Up or Provision left it and the models have
+// changed since, and drifted when somebody else has changed it. Where tenants have
+// structures of their own, Status compares them, with one query for all; else it is
+// [Migrator.Verify] for each.
 func (m *Migrator) Status(ctx context.Context, tenants iter.Seq2[tenancy.Tenant, error]) (*Report, error) {
-	return m.run(ctx, "status", tenants, func(ctx context.Context, t tenancy.Tenant) (State, error) {
-		err := m.Verify(ctx, t)
-		return stateOf(err), err
+	r := m.begin("status", tenants)
+	if m.fleet != nil {
+		return m.compare(ctx, r)
+	}
+	r.each(ctx, func(ctx context.Context, result *Result) {
+		result.Err = m.Verify(ctx, result.Tenant)
+		result.State = stateOf(result.Err)
 	})
+	return r.report()
 }
 
 // groups does the work of tenants that share structures once.
@@ -53,72 +72,4 @@ type groups struct {
 func (g *groups) do(ctx context.Context, group string, t tenancy.Tenant) error {
 	once, _ := g.done.LoadOrStore(group, sync.OnceValue(func() error { return g.provision(ctx, t) }))
 	return once.(func() error)()
-}
-
-// work does one tenant's part of a run.
-type work func(context.Context, tenancy.Tenant) (State, error)
-
-// run does the work for every tenant and keeps the report.
-func (m *Migrator) run(ctx context.Context, name string, tenants iter.Seq2[tenancy.Tenant, error], do work) (*Report, error) {
-	r := &run{do: do, stopAfter: m.stop, began: time.Now()}
-	source := r.collect(tenants)
-	bar := newProgress(m.out, name, len(r.results))
-	var workers errgroup.Group
-	workers.SetLimit(m.workers)
-	for at := range r.results {
-		workers.Go(func() error {
-			if r.one(ctx, at) {
-				bar.done(r.results[at])
-			}
-			return nil
-		})
-	}
-	_ = workers.Wait() // a worker's failure is in the report
-	bar.finish()
-	if source == nil {
-		source = context.Cause(ctx)
-	}
-	report := &Report{Results: r.results, Took: time.Since(r.began)}
-	err := report.err(source)
-	return report, err
-}
-
-// run is a run under way.
-type run struct {
-	do        work
-	stopAfter int
-	began     time.Time
-
-	results []Result // each written by the worker of its tenant
-	failed  atomic.Int64
-}
-
-// collect notes the tenants, up to the first error of their sequence.
-func (r *run) collect(tenants iter.Seq2[tenancy.Tenant, error]) error {
-	for t, err := range tenants {
-		if err != nil {
-			return err
-		}
-		r.results = append(r.results, Result{Tenant: t, State: Skipped})
-	}
-	return nil
-}
-
-func (r *run) stopped() bool {
-	return r.stopAfter > 0 && r.failed.Load() >= int64(r.stopAfter)
-}
-
-// one does one tenant's part, and reports whether it was begun.
-func (r *run) one(ctx context.Context, at int) bool {
-	result := &r.results[at]
-	if result.Err = ctx.Err(); result.Err != nil || r.stopped() {
-		return false
-	}
-	began := time.Now()
-	result.State, result.Err = r.do(ctx, result.Tenant)
-	result.Took = time.Since(began)
-	if result.State == Failed {
-		r.failed.Add(1)
-	}
-	return true
 }

@@ -5,9 +5,8 @@ package migrate
 import (
 	"context"
 	"errors"
-	"io"
 	"iter"
-	"runtime"
+	"sync/atomic"
 
 	"gorm.io/gorm"
 
@@ -17,25 +16,14 @@ import (
 // Migrator works on the structures of tenants, whatever the strategy. Its methods may
 // be called from several goroutines, and from several processes, at once.
 type Migrator struct {
-	in      *tenancy.Installation
-	workers int
-	stop    int
-	out     io.Writer
+	config
+
+	in     *tenancy.Installation
+	fleet  tenancy.Fleet // nil: tenants are worked on one by one
+	ledger ledger
+
+	baseline atomic.Pointer[baseline] // makes a new tenant of nothing, once one was made
 }
-
-// Option changes how a [Migrator] works.
-type Option func(*Migrator)
-
-// Workers sets how many tenants are worked on at once. Default: the number of CPUs.
-func Workers(n int) Option { return func(m *Migrator) { m.workers = n } }
-
-// StopAfter makes a run of many tenants stop after n failures; tenants not begun by
-// then are reported as skipped. Default 0: never.
-func StopAfter(n int) Option { return func(m *Migrator) { m.stop = n } }
-
-// Progress shows the progress of a run on w: a bar on a terminal, a line now and then
-// elsewhere. Default: none.
-func Progress(w io.Writer) Option { return func(m *Migrator) { m.out = w } }
 
 // New returns a migrator for the handle db, on which the plugin was installed. It
 // returns [tenancy.ErrNotInstalled] where it was not.
@@ -44,14 +32,12 @@ func New(db *gorm.DB, options ...Option) (*Migrator, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Migrator{in: in, workers: runtime.GOMAXPROCS(0)}
+	m := &Migrator{config: defaults(), in: in, ledger: newLedger(in)}
+	m.fleet, _ = in.Provider().(tenancy.Fleet)
 	for _, option := range options {
-		option(m)
+		option(&m.config)
 	}
-	if m.workers < 1 {
-		return nil, &tenancy.Error{Kind: tenancy.ErrConfig, Detail: "migrate.Workers needs at least one worker"}
-	}
-	return m, nil
+	return m, m.check()
 }
 
 // Provision creates the tenant's structures, the shared ones too where they are
@@ -65,6 +51,9 @@ func (m *Migrator) Provision(ctx context.Context, t tenancy.Tenant) error {
 	if err := m.in.MigrateShared(ctx); err != nil {
 		return m.failed(err, "provision", t)
 	}
+	if m.fleet != nil {
+		return m.failed(m.onboard(ctx, t), "provision", t)
+	}
 	return m.failed(m.in.Provider().Provision(ctx, t), "provision", t)
 }
 
@@ -74,6 +63,9 @@ func (m *Migrator) Provision(ctx context.Context, t tenancy.Tenant) error {
 func (m *Migrator) Destroy(ctx context.Context, t tenancy.Tenant) error {
 	if _, err := m.in.Bind(t); err != nil {
 		return m.complete(err, "destroy", t)
+	}
+	if err := m.ledger.forget(ctx, m.in.Provider().Group(t)); err != nil {
+		return m.failed(err, "destroy", t)
 	}
 	return m.failed(m.in.Provider().Destroy(ctx, t), "destroy", t)
 }

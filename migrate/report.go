@@ -19,15 +19,23 @@ const (
 
 	UpToDate State = "up to date" // Status: verified
 	Missing  State = "missing"    // Status: not provisioned
-	Drifted  State = "drifted"    // Status: not what the models say; see Err
+	Behind   State = "behind"     // Status: as a run has left it, and the models have changed since; see Err
+	Drifted  State = "drifted"    // Status: neither what the models say nor what a run has left; see Err
 )
 
 // Result is what became of one tenant.
 type Result struct {
 	Tenant tenancy.Tenant
 	State  State
-	Err    error // for Failed and Drifted, and why for Skipped and Missing
+	Err    error // for Failed, Behind and Drifted, and why for Skipped and Missing
 	Took   time.Duration
+	// Note is what Up did otherwise than for most: why a tenant was migrated by itself.
+	Note string
+	// Differed is what Up found to be otherwise than the last run had left it.
+	Differed []string
+	// Differs is what is otherwise than in tenants that are up to date: for Up when it
+	// was done, since nothing is ever dropped.
+	Differs []string
 }
 
 // Report names every tenant of a run, in the order in which they came.

@@ -88,7 +88,7 @@ func (s *schemas) Provision(ctx context.Context, t tenancy.Tenant) error {
 		if err := claim(ctx, s.in, tx, b.Names.Schema, t.ID); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, "CREATE SCHEMA IF NOT EXISTS "+quoteIdent(b.Names.Schema)); err != nil {
+		if _, err := tx.ExecContext(ctx, createSchema(b.Names.Schema)); err != nil {
 			return err
 		}
 		return s.in.Migrate(ctx, tx, b, s.in.Models())
@@ -172,7 +172,7 @@ func (s *schemas) Verify(ctx context.Context, t tenancy.Tenant) error {
 	if err != nil {
 		return err
 	}
-	there, err := scalar[bool](ctx, tx, "SELECT EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = $1)", b.Names.Schema)
+	there, err := schemaExists(ctx, tx, b.Names.Schema)
 	if err != nil || !there {
 		return missing(t, err)
 	}

@@ -1,0 +1,188 @@
+package migrate
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/gormtenancy/tenancy"
+	"github.com/gormtenancy/tenancy/internal/ddl"
+)
+
+// entry is what a run left of one tenant's structures. A run that was killed goes on by it.
+type entry struct {
+	Name        string `gorm:"primaryKey;size:191"` // as tenancy.Provider.Group has it
+	TenantID    string `gorm:"size:255;not null"`
+	Version     string `gorm:"size:64;not null"`  // of the models
+	Fingerprint string `gorm:"size:191;not null"` // of the structures; empty: not looked at
+	AppliedAt   time.Time
+}
+
+// TableName is reserved by the module: no tenant's name begins so.
+func (entry) TableName() string { return "tenancy_ledger" }
+
+// ledger is the table of entries in the base database.
+type ledger struct {
+	in    *tenancy.Installation
+	table string // as SQL says it, whatever the search_path
+}
+
+func newLedger(in *tenancy.Installation) ledger {
+	name := entry{}.TableName()
+	if shared, ok := in.Provider().(tenancy.SharedBinder); ok {
+		name = shared.SharedBinding().Names.SharedTable(name)
+	}
+	var quoted strings.Builder
+	in.Dialector().QuoteTo(&quoted, name)
+	return ledger{in, quoted.String()}
+}
+
+// create makes the table where it is missing.
+func (l ledger) create(ctx context.Context) error {
+	base, err := l.in.Base()
+	if err != nil {
+		return err
+	}
+	if there, err := l.exists(ctx, base); err != nil || there {
+		return err
+	}
+	return ddl.Exclusive(ctx, base, l.in.Dialect(), "ledger", func(tx gorm.ConnPool) error {
+		db, err := l.settled(ctx, tx)
+		if err != nil || db.Migrator().HasTable(&entry{}) {
+			return err
+		}
+		return db.Migrator().CreateTable(&entry{})
+	})
+}
+
+// settled returns a handle that finds the ledger by its bare name.
+func (l ledger) settled(ctx context.Context, tx gorm.ConnPool) (*gorm.DB, error) {
+	if shared, ok := l.in.Provider().(tenancy.SharedBinder); ok {
+		if err := tenancy.Settle(ctx, tx, shared.SharedBinding()); err != nil {
+			return nil, err
+		}
+	}
+	return l.in.Plain(ctx, tx)
+}
+
+// exists asks for the table.
+func (l ledger) exists(ctx context.Context, pool gorm.ConnPool) (there bool, err error) {
+	if l.in.Dialect() == "postgres" {
+		err = pool.QueryRowContext(ctx, "SELECT to_regclass($1) IS NOT NULL", l.table).Scan(&there)
+		return there, err
+	}
+	db, err := l.in.Plain(ctx, pool)
+	if err != nil {
+		return false, err
+	}
+	return db.Migrator().HasTable(&entry{}), nil
+}
+
+// read returns the entries of all tenants, or of the named ones where they are few.
+func (l ledger) read(ctx context.Context, names ...string) (map[string]entry, error) {
+	base, err := l.in.Base()
+	if err != nil {
+		return nil, err
+	}
+	entries := map[string]entry{}
+	if there, err := l.exists(ctx, base); err != nil || !there {
+		return entries, err
+	}
+	query, args := "SELECT name, tenant_id, version, fingerprint FROM "+l.table, []any{}
+	if len(names) == 1 {
+		query, args = query+" WHERE name = "+l.mark(1), []any{names[0]}
+	}
+	rows, err := base.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var e entry
+		if err := rows.Scan(&e.Name, &e.TenantID, &e.Version, &e.Fingerprint); err != nil {
+			return nil, err
+		}
+		entries[e.Name] = e
+	}
+	return entries, rows.Err()
+}
+
+// mark is the n-th placeholder.
+func (l ledger) mark(n int) string {
+	switch l.in.Dialect() {
+	case "postgres":
+		return fmt.Sprint("$", n)
+	case "sqlserver":
+		return fmt.Sprint("@p", n)
+	default:
+		return "?"
+	}
+}
+
+// one returns one tenant's entry, as a transaction sees it.
+func (l ledger) one(ctx context.Context, pool gorm.ConnPool, name string) (entry, error) {
+	var e entry
+	rows, err := pool.QueryContext(ctx, "SELECT name, tenant_id, version, fingerprint FROM "+l.table+" WHERE name = "+l.mark(1), name)
+	if err != nil {
+		return e, err
+	}
+	defer func() { _ = rows.Close() }()
+	if rows.Next() {
+		err = rows.Scan(&e.Name, &e.TenantID, &e.Version, &e.Fingerprint)
+	}
+	if err != nil {
+		return e, err
+	}
+	return e, rows.Err()
+}
+
+// write replaces entries, in one transaction or in the one that pool is.
+func (l ledger) write(ctx context.Context, pool gorm.ConnPool, entries ...entry) error {
+	const most = 100 // SQLite bears few placeholders
+	for len(entries) > 0 {
+		n := min(most, len(entries))
+		if err := l.writeSome(ctx, pool, entries[:n]); err != nil {
+			return err
+		}
+		entries = entries[n:]
+	}
+	return nil
+}
+
+func (l ledger) writeSome(ctx context.Context, pool gorm.ConnPool, entries []entry) error {
+	var values []string
+	var args []any
+	now := time.Now().UTC()
+	for _, e := range entries {
+		marks := make([]string, 5)
+		for i := range marks {
+			marks[i] = l.mark(len(args) + i + 1)
+		}
+		values = append(values, "("+strings.Join(marks, ", ")+")")
+		args = append(args, e.Name, e.TenantID, e.Version, e.Fingerprint, now)
+	}
+	query := "INSERT INTO " + l.table + " (name, tenant_id, version, fingerprint, applied_at) VALUES " + strings.Join(values, ", ")
+	if l.in.Dialect() == "mysql" {
+		query += " ON DUPLICATE KEY UPDATE tenant_id = VALUES(tenant_id), version = VALUES(version), fingerprint = VALUES(fingerprint), applied_at = VALUES(applied_at)"
+	} else {
+		query += " ON CONFLICT (name) DO UPDATE SET tenant_id = excluded.tenant_id, version = excluded.version, fingerprint = excluded.fingerprint, applied_at = excluded.applied_at"
+	}
+	_, err := pool.ExecContext(ctx, query, args...)
+	return err
+}
+
+// forget removes a tenant's entry.
+func (l ledger) forget(ctx context.Context, name string) error {
+	base, err := l.in.Base()
+	if err != nil {
+		return err
+	}
+	if there, err := l.exists(ctx, base); err != nil || !there {
+		return err
+	}
+	_, err = base.ExecContext(ctx, "DELETE FROM "+l.table+" WHERE name = "+l.mark(1), name)
+	return err
+}

@@ -1,0 +1,82 @@
+package migrate
+
+import (
+	"io"
+	"runtime"
+	"time"
+
+	"github.com/gormtenancy/tenancy"
+)
+
+// config is what options say.
+type config struct {
+	workers          int
+	stop             int
+	out              io.Writer
+	lockTimeout      time.Duration
+	statementTimeout time.Duration
+	retries          int
+	trust            bool
+}
+
+const (
+	defaultLockTimeout = 5 * time.Second
+	defaultRetries     = 3
+)
+
+func defaults() config {
+	return config{workers: runtime.GOMAXPROCS(0), lockTimeout: defaultLockTimeout, retries: defaultRetries}
+}
+
+func (c config) check() error {
+	for _, option := range []struct {
+		wrong bool
+		cure  string
+	}{
+		{c.workers < 1, "migrate.Workers needs at least one worker"},
+		{c.lockTimeout < 0, "migrate.LockTimeout cannot be negative; 0 waits for ever"},
+		{c.statementTimeout < 0, "migrate.StatementTimeout cannot be negative; 0 sets none"},
+		{c.retries < 0, "migrate.Retries cannot be negative; 0 tries once"},
+	} {
+		if option.wrong {
+			return &tenancy.Error{Kind: tenancy.ErrConfig, Detail: option.cure}
+		}
+	}
+	return nil
+}
+
+// Option changes how a [Migrator] works.
+type Option func(*config)
+
+// Workers sets how many tenants are worked on at once, each on a connection of its own.
+// All tenants of a base database are on one server, so it is the limit per server as
+// well. Default: the number of CPUs.
+func Workers(n int) Option { return func(c *config) { c.workers = n } }
+
+// StopAfter makes a run of many tenants stop after n failures; tenants not begun by
+// then are reported as skipped. Default 0: never.
+func StopAfter(n int) Option { return func(c *config) { c.stop = n } }
+
+// Progress shows the progress of a run on w: a bar on a terminal, a line now and then
+// elsewhere. Default: none.
+func Progress(w io.Writer) Option { return func(c *config) { c.out = w } }
+
+// LockTimeout sets how long a tenant's migration waits for a lock that somebody else
+// holds, before the tenant is reported as failed: everybody who wants the same table
+// waits behind it meanwhile. Default: 5 seconds. 0: for ever. Strategies whose tenants
+// share their tables do not heed it.
+func LockTimeout(d time.Duration) Option { return func(c *config) { c.lockTimeout = d } }
+
+// StatementTimeout sets how long one statement of a migration may last, on PostgreSQL; a
+// script that was recorded from another tenant counts as one. Default 0: for ever.
+func StatementTimeout(d time.Duration) Option { return func(c *config) { c.statementTimeout = d } }
+
+// Retries sets how often a tenant is tried again after an error that may pass: a
+// deadlock, a serialization failure, a lost connection. A lock timeout is none of
+// them. Default: 3.
+func Retries(n int) Option { return func(c *config) { c.retries = n } }
+
+// Trust makes [Migrator.Up] believe its ledger, which is one query: a tenant that a run
+// has brought to these models is not looked at again. What was changed by hand since
+// then is not found. Default: every tenant's structures are surveyed.
+func Trust() Option { return func(c *config) { c.trust = true } }

@@ -1,0 +1,61 @@
+package migrate
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"math/rand/v2"
+	"strings"
+	"time"
+)
+
+const (
+	firstPause = 50 * time.Millisecond
+	mostPause  = 2 * time.Second
+)
+
+// retried does work again while its error may pass, with longer and longer pauses.
+func (m *Migrator) retried(ctx context.Context, work func() error) error {
+	pause := firstPause
+	for attempt := 0; ; attempt++ {
+		err := work()
+		if err == nil || attempt >= m.retries || !passing(err) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(pause/2 + rand.N(pause)): //nolint:gosec // runners that failed together should not meet again
+		}
+		pause = min(2*pause, mostPause)
+	}
+}
+
+// passing recognises errors after which the same may well succeed
+// (https://www.postgresql.org/docs/current/errcodes-appendix.html).
+func passing(err error) bool {
+	if errors.Is(err, driver.ErrBadConn) {
+		return true
+	}
+	switch state := stateOfSQL(err); {
+	case strings.HasPrefix(state, "08"): // connection exception
+		return true
+	case state == "40001", state == "40P01": // serialization failure, deadlock
+		return true
+	case state == "57P01", state == "57P02", state == "57P03", state == "53300": // shutdown, crash, starting up, too many connections
+		return true
+	default:
+		return false
+	}
+}
+
+// locked recognises PostgreSQL's lock_not_available.
+func locked(err error) bool { return stateOfSQL(err) == "55P03" }
+
+func stateOfSQL(err error) string {
+	var state interface{ SQLState() string }
+	if errors.As(err, &state) {
+		return state.SQLState()
+	}
+	return ""
+}

@@ -1,0 +1,91 @@
+package migrate
+
+import (
+	"context"
+	"iter"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/gormtenancy/tenancy"
+)
+
+// run is a run under way.
+type run struct {
+	*config
+	name   string
+	began  time.Time
+	source error // of the sequence of tenants
+
+	results []Result // each written by the worker of its tenant
+	failed  atomic.Int64
+}
+
+// work does one tenant's part of a run, and fills in what became of it.
+type work func(ctx context.Context, result *Result)
+
+// begin notes the tenants of a run, up to the first error of their sequence.
+func (m *Migrator) begin(name string, tenants iter.Seq2[tenancy.Tenant, error]) *run {
+	r := &run{config: &m.config, name: name, began: time.Now()}
+	for t, err := range tenants {
+		if r.source = err; err != nil {
+			break
+		}
+		r.results = append(r.results, Result{Tenant: t, State: Skipped})
+	}
+	return r
+}
+
+// tenants lists the tenants of the run.
+func (r *run) tenants() []tenancy.Tenant {
+	list := make([]tenancy.Tenant, len(r.results))
+	for i := range r.results {
+		list[i] = r.results[i].Tenant
+	}
+	return list
+}
+
+// each does the work for every tenant, several at a time.
+func (r *run) each(ctx context.Context, do work) {
+	bar := newProgress(r.out, r.name, len(r.results))
+	var workers errgroup.Group
+	workers.SetLimit(r.workers)
+	for at := range r.results {
+		workers.Go(func() error {
+			if r.one(ctx, &r.results[at], do) {
+				bar.done(r.results[at])
+			}
+			return nil
+		})
+	}
+	_ = workers.Wait() // a worker's failure is in the report
+	bar.finish()
+	if r.source == nil {
+		r.source = context.Cause(ctx)
+	}
+}
+
+// one does one tenant's part, and reports whether it was begun.
+func (r *run) one(ctx context.Context, result *Result, do work) bool {
+	if result.Err = ctx.Err(); result.Err != nil || r.stopped() {
+		return false
+	}
+	began := time.Now()
+	do(ctx, result)
+	result.Took = time.Since(began)
+	if result.State == Failed {
+		r.failed.Add(1)
+	}
+	return true
+}
+
+func (r *run) stopped() bool {
+	return r.stop > 0 && r.failed.Load() >= int64(r.stop)
+}
+
+// report ends the run.
+func (r *run) report() (*Report, error) {
+	report := &Report{Results: r.results, Took: time.Since(r.began)}
+	return report, report.err(r.source)
+}

@@ -1,0 +1,138 @@
+package strategies
+
+import "strings"
+
+// What the catalog says of a schema is a set of objects with definitions. Names that the
+// server qualifies with the schema are freed of it, columns are known by name, and
+// nothing of rows, comments, statistics or numbers of objects is in it. So the sets of
+// two schemas are equal when their structures are.
+
+// form is how objects are written.
+type form int
+
+const (
+	// fingerprints is for machines. The server is slow to write expressions and indexes
+	// as SQL, so the plain ones are not.
+	fingerprints form = iota
+	// descriptions is for people.
+	descriptions
+)
+
+// fewSchemas is how many schemas are looked up by index rather than by reading the
+// whole catalog.
+const fewSchemas = 16
+
+// surveyQuery makes a query on the objects of n schemas, whose names are $1. The
+// selection reads the columns schema, object and definition of the table objects.
+func surveyQuery(n int, f form, selection string) string {
+	relations := manyRelations
+	if n <= fewSchemas {
+		relations = fewRelations
+	}
+	objects := []string{relationObjects, columnObjects, constraintObjects, incomingObjects, policyObjects, triggerObjects}
+	if f == fingerprints {
+		objects = append(objects, plainDefaults, plainIndexes, indexColumns)
+	} else {
+		objects = append(objects, writtenDefaults, writtenIndexes)
+	}
+	text := "WITH schemas AS MATERIALIZED (" + wantedSchemas + "), relations AS MATERIALIZED (" + relations + "), objects AS (" + strings.Join(objects, " UNION ALL ") + ") " + selection
+	return free.Replace(text)
+}
+
+// free writes out free{x}: the text x without the name of its schema. A name is qualified
+// after one of a few characters, and a space is put before the first.
+var free = strings.NewReplacer(
+	"free{", "replace(replace(replace(replace(replace(' ' || ", "}", ", ' ' || qualifier, ' '), '''' || qualifier, ''''), '(' || qualifier, '('), ':' || qualifier, ':'), ',' || qualifier, ',')",
+)
+
+const (
+	wantedSchemas = `
+		SELECT oid, nspname::text AS schema, quote_ident(nspname) || '.' AS qualifier
+		FROM pg_namespace WHERE nspname = ANY ($1::text[]::name[])`
+
+	relation = `
+		SELECT c.oid, c.relname::text AS relation, c.relkind::text AS kind, c.relrowsecurity, c.relforcerowsecurity, c.relpersistence::text AS persistence,
+		       s.oid AS schema_oid, s.schema, s.qualifier`
+
+	manyRelations = relation + `
+		FROM pg_class c JOIN schemas s ON s.oid = c.relnamespace WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')`
+
+	// The catalog has no index on the schema of a relation, but on what depends on a schema.
+	fewRelations = relation + `
+		FROM schemas s JOIN pg_depend d ON d.refclassid = 'pg_namespace'::regclass AND d.refobjid = s.oid AND d.classid = 'pg_class'::regclass
+		JOIN pg_class c ON c.oid = d.objid WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')`
+
+	relationObjects = `
+		SELECT schema, CASE kind WHEN 'r' THEN 'table ' WHEN 'S' THEN 'sequence ' WHEN 'v' THEN 'view ' ELSE 'relation ' END || relation AS object,
+		       CASE WHEN relrowsecurity THEN 'row security ' ELSE '' END || CASE WHEN relforcerowsecurity THEN 'forced ' ELSE '' END ||
+		       CASE WHEN persistence <> 'p' THEN 'not permanent ' ELSE '' END ||
+		       CASE WHEN kind IN ('v', 'm') THEN free{pg_get_viewdef(oid)} ELSE '' END AS definition
+		FROM relations`
+
+	columnObjects = `
+		SELECT schema, 'column ' || relation || '.' || a.attname,
+		       trim(free{format_type(a.atttypid, a.atttypmod)}) || CASE WHEN a.attnotnull THEN ' not null' ELSE '' END ||
+		       CASE a.attidentity WHEN '' THEN '' WHEN 'a' THEN ' identity always' ELSE ' identity' END ||
+		       CASE WHEN a.attgenerated = '' THEN '' ELSE ' generated' END ||
+		       CASE WHEN a.attcollation IN (0, 100) THEN '' ELSE ' collation ' || a.attcollation::text END
+		FROM relations r JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
+		WHERE kind <> 'S'`
+
+	// A serial column's default names its sequence by a number, which what it depends on
+	// makes a name again. A constant is written with its place in the statement.
+	plainDefaults = `
+		SELECT r.schema, 'default of ' || r.relation || '.' || a.attname,
+		       CASE WHEN s.oid IS NOT NULL AND d.adbin::text LIKE '{FUNCEXPR :funcid ' || 'nextval(regclass)'::regprocedure::oid || ' %' THEN 'next ' || s.relation
+		            WHEN d.adbin::text LIKE '{CONST %' THEN regexp_replace(d.adbin::text, ':location -?[0-9]+', '')
+		            ELSE free{pg_get_expr(d.adbin, d.adrelid)} END
+		FROM relations r JOIN pg_attrdef d ON d.adrelid = r.oid
+		JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
+		LEFT JOIN (
+			SELECT p.objid, s.oid, s.relation, s.schema_oid FROM pg_depend p JOIN relations s ON s.oid = p.refobjid
+			WHERE p.classid = 'pg_attrdef'::regclass AND p.refclassid = 'pg_class'::regclass AND p.deptype = 'n' AND s.kind = 'S'
+		) s ON s.objid = d.oid AND s.schema_oid = r.schema_oid`
+
+	writtenDefaults = `
+		SELECT r.schema, 'default of ' || r.relation || '.' || a.attname, trim(free{pg_get_expr(d.adbin, d.adrelid)})
+		FROM relations r JOIN pg_attrdef d ON d.adrelid = r.oid
+		JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum`
+
+	indexJoin = `
+		FROM relations r JOIN pg_index i ON i.indrelid = r.oid JOIN pg_class c ON c.oid = i.indexrelid`
+
+	plainIndexes = `
+		SELECT r.schema, 'index ' || r.relation || '.' || c.relname,
+		       concat_ws(' ', i.indisunique, i.indisprimary, i.indisvalid, i.indimmediate, i.indnkeyatts, i.indoption, i.indclass, i.indcollation, c.relam) ||
+		       CASE WHEN i.indpred IS NULL AND i.indexprs IS NULL THEN '' ELSE free{pg_get_indexdef(i.indexrelid)} END` + indexJoin
+
+	indexColumns = `
+		SELECT r.schema, 'index ' || r.relation || '.' || c.relname || ' ' || key.place, a.attname::text` + indexJoin + `
+		CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY key (number, place)
+		JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum = key.number`
+
+	writtenIndexes = `
+		SELECT r.schema, 'index ' || r.relation || '.' || c.relname,
+		       trim(free{pg_get_indexdef(i.indexrelid)}) || CASE WHEN i.indisvalid THEN '' ELSE ' (invalid)' END` + indexJoin
+
+	constraintObjects = `
+		SELECT r.schema, 'constraint ' || r.relation || '.' || k.conname,
+		       CASE WHEN k.contype IN ('p', 'u') THEN k.contype::text ELSE trim(free{pg_get_constraintdef(k.oid)}) END ||
+		       CASE WHEN k.convalidated THEN '' ELSE ' not valid' END || CASE WHEN k.condeferrable THEN ' deferrable' ELSE '' END
+		FROM relations r JOIN pg_constraint k ON k.conrelid = r.oid WHERE k.contype IN ('p', 'u', 'c', 'f', 'x')`
+
+	// References from other schemas are no part of the tenant's structures, and yet they
+	// break its isolation.
+	incomingObjects = `
+		SELECT r.schema, 'reference from ' || k.conrelid::regclass || '.' || k.conname, 'to ' || r.relation
+		FROM relations r JOIN pg_constraint k ON k.confrelid = r.oid JOIN pg_class c ON c.oid = k.conrelid
+		WHERE k.contype = 'f' AND c.relnamespace <> r.schema_oid`
+
+	policyObjects = `
+		SELECT r.schema, 'policy ' || r.relation || '.' || p.polname,
+		       concat_ws(' ', p.polcmd::text, p.polpermissive, p.polroles::text, free{coalesce(pg_get_expr(p.polqual, p.polrelid), '')}, free{coalesce(pg_get_expr(p.polwithcheck, p.polrelid), '')})
+		FROM relations r JOIN pg_policy p ON p.polrelid = r.oid`
+
+	triggerObjects = `
+		SELECT r.schema, 'trigger ' || r.relation || '.' || g.tgname, trim(free{pg_get_triggerdef(g.oid)}) || ' ' || g.tgenabled::text
+		FROM relations r JOIN pg_trigger g ON g.tgrelid = r.oid WHERE NOT g.tgisinternal`
+)

@@ -1,0 +1,174 @@
+package strategies
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/gormtenancy/tenancy"
+	"github.com/gormtenancy/tenancy/internal/ddl"
+)
+
+// Apply implements [tenancy.Fleet]. All is one transaction; a script is sent as one text.
+func (s *schemas) Apply(ctx context.Context, t tenancy.Tenant, c tenancy.Change) (script tenancy.Script, err error) {
+	b, err := s.Bind(t)
+	if err != nil {
+		return script, err
+	}
+	if c.Dry {
+		return s.dry(ctx, b)
+	}
+	base, err := s.in.Base()
+	if err != nil {
+		return script, err
+	}
+	err = ddl.Exclusive(ctx, base, s.in.Dialect(), b.Names.Schema, func(tx gorm.ConnPool) error {
+		if err := tenancy.Settle(ctx, tx, limited(c, b)); err != nil {
+			return err
+		}
+		if done, err := begun(ctx, tx, c); done || err != nil {
+			return err
+		}
+		if script, err = s.change(ctx, tx, b, t, c); err != nil {
+			return err
+		}
+		return ended(ctx, tx, c)
+	})
+	return script, err
+}
+
+// change runs the change's script where it fits, and asks AutoMigrate where it does not.
+func (s *schemas) change(ctx context.Context, tx gorm.ConnPool, b tenancy.Binding, t tenancy.Tenant, c tenancy.Change) (tenancy.Script, error) {
+	if c.Script == nil {
+		return s.record(ctx, tx, b, t)
+	}
+	there, err := s.own(ctx, tx, b.Names.Schema, t)
+	if err != nil {
+		return tenancy.Script{}, err
+	}
+	if c.Script.New && there {
+		return s.record(ctx, tx, b, t)
+	}
+	text := strings.Join(c.Script.Statements, ";\n")
+	if !there {
+		text = createSchema(b.Names.Schema) + ";\n" + text
+	}
+	_, err = tx.ExecContext(ctx, text)
+	return *c.Script, err
+}
+
+// record does what Provision does, and writes it down.
+func (s *schemas) record(ctx context.Context, tx gorm.ConnPool, b tenancy.Binding, t tenancy.Tenant) (tenancy.Script, error) {
+	if err := s.enterShared(ctx, tx); err != nil {
+		return tenancy.Script{}, err
+	}
+	if err := claim(ctx, s.in, tx, b.Names.Schema, t.ID); err != nil {
+		return tenancy.Script{}, err
+	}
+	there, err := schemaExists(ctx, tx, b.Names.Schema)
+	if err != nil {
+		return tenancy.Script{}, err
+	}
+	if !there {
+		if _, err := tx.ExecContext(ctx, createSchema(b.Names.Schema)); err != nil {
+			return tenancy.Script{}, err
+		}
+	}
+	tee := &ddl.Tee{ConnPool: tx}
+	if err := s.in.Migrate(ctx, tee, b, s.in.Models()); err != nil {
+		return tenancy.Script{}, err
+	}
+	script := tenancy.Script{Statements: tee.Statements, New: !there, Doubt: tee.Doubt}
+	if script.Doubt == "" {
+		script.Doubt = naming(script.Statements, b.Names.Schema)
+	}
+	return script, nil
+}
+
+// dry asks what record would do, in a transaction that changes nothing.
+func (s *schemas) dry(ctx context.Context, b tenancy.Binding) (tenancy.Script, error) {
+	base, err := s.in.Base()
+	if err != nil {
+		return tenancy.Script{}, err
+	}
+	tx, err := base.BeginTx(ctx, nil)
+	if err != nil {
+		return tenancy.Script{}, err
+	}
+	defer func() { _ = tx.Rollback() }()
+	there, err := schemaExists(ctx, tx, b.Names.Schema)
+	if err != nil {
+		return tenancy.Script{}, err
+	}
+	statements, err := s.in.Pending(ctx, tx, b, s.in.Models())
+	return tenancy.Script{Statements: statements, New: !there}, err
+}
+
+// own registers the schema as the tenant's, in one round trip, and reports whether the
+// schema is there.
+func (s *schemas) own(ctx context.Context, tx gorm.ConnPool, name string, t tenancy.Tenant) (there bool, err error) {
+	var held bool
+	err = tx.QueryRowContext(ctx, `
+		WITH added AS (INSERT INTO `+s.registry()+` (name, tenant_id, created_at) VALUES ($1::text, $2::text, now()) ON CONFLICT DO NOTHING RETURNING 1)
+		SELECT EXISTS (SELECT 1 FROM added) OR EXISTS (SELECT 1 FROM `+s.registry()+` WHERE name = $1::text AND tenant_id = $2::text),
+		       EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = $1::text)`, name, t.ID).Scan(&held, &there)
+	if err != nil || held {
+		return there, err
+	}
+	if err := s.enterShared(ctx, tx); err != nil {
+		return there, err
+	}
+	return there, claim(ctx, s.in, tx, name, t.ID) // it says why
+}
+
+func schemaExists(ctx context.Context, tx gorm.ConnPool, name string) (bool, error) {
+	return scalar[bool](ctx, tx, "SELECT EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = $1)", name)
+}
+
+func createSchema(name string) string { return "CREATE SCHEMA IF NOT EXISTS " + quoteIdent(name) }
+
+// naming says which of the statements names a schema, by whatever way of quoting. A
+// statement that finds its tables by search_path names none.
+func naming(statements []string, schema string) string {
+	name := regexp.MustCompile(`(?i)(^|[^\w-])` + regexp.QuoteMeta(schema) + `($|[^\w-])`)
+	for _, statement := range statements {
+		if name.MatchString(statement) {
+			return fmt.Sprintf("a statement names the tenant's schema: %s", strings.TrimSpace(statement))
+		}
+	}
+	return ""
+}
+
+// limited adds the limits of a change to the settings of a tenant.
+func limited(c tenancy.Change, b tenancy.Binding) tenancy.Binding {
+	settings := append([]tenancy.Setting{}, b.Settings...)
+	for _, limit := range []struct {
+		name string
+		d    time.Duration
+	}{{"lock_timeout", c.LockTimeout}, {"statement_timeout", c.StatementTimeout}} {
+		if limit.d > 0 {
+			settings = append(settings, tenancy.Setting{Name: limit.name, Value: strconv.FormatInt(max(1, limit.d.Milliseconds()), 10)})
+		}
+	}
+	b.Settings = settings
+	return b
+}
+
+func begun(ctx context.Context, base gorm.ConnPool, c tenancy.Change) (bool, error) {
+	if c.Begun == nil {
+		return false, nil
+	}
+	return c.Begun(ctx, base)
+}
+
+func ended(ctx context.Context, base gorm.ConnPool, c tenancy.Change) error {
+	if c.Ended == nil {
+		return nil
+	}
+	return c.Ended(ctx, base)
+}

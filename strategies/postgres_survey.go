@@ -1,0 +1,139 @@
+package strategies
+
+import (
+	"context"
+	"database/sql"
+	"strings"
+
+	"gorm.io/gorm"
+
+	"github.com/gormtenancy/tenancy"
+)
+
+// Survey implements [tenancy.Fleet]: one query of the catalog for all tenants.
+func (s *schemas) Survey(ctx context.Context, tenants []tenancy.Tenant) (map[string]tenancy.Structure, error) {
+	wanted := s.named(tenants)
+	found := make(map[string]tenancy.Structure, len(wanted))
+	err := s.surveying(ctx, func(tx gorm.ConnPool) error {
+		owners, err := s.owners(ctx, tx, wanted)
+		if err != nil {
+			return err
+		}
+		for name, owner := range owners {
+			found[name] = tenancy.Structure{Owner: owner}
+		}
+		rows, err := tx.QueryContext(ctx, surveyQuery(len(wanted), fingerprints, `
+			SELECT schema, count(*) || '.' || sum(hashtextextended(object || E'\n' || definition, 0)) || '.' || sum(hashtextextended(object || E'\n' || definition, 1))
+			FROM objects GROUP BY schema`), textArray(wanted))
+		if err != nil {
+			return err
+		}
+		return eachRow(rows, func(cells ...string) {
+			structure := found[cells[0]]
+			structure.Fingerprint = cells[1]
+			found[cells[0]] = structure
+		})
+	})
+	return found, err
+}
+
+// Objects implements [tenancy.Fleet].
+func (s *schemas) Objects(ctx context.Context, tenants []tenancy.Tenant) (map[string]tenancy.Objects, error) {
+	wanted := s.named(tenants)
+	found := make(map[string]tenancy.Objects, len(wanted))
+	err := s.surveying(ctx, func(tx gorm.ConnPool) error {
+		rows, err := tx.QueryContext(ctx, surveyQuery(len(wanted), descriptions, `SELECT schema, object, definition FROM objects`), textArray(wanted))
+		if err != nil {
+			return err
+		}
+		return eachRow(rows, func(cells ...string) {
+			if found[cells[0]] == nil {
+				found[cells[0]] = tenancy.Objects{}
+			}
+			found[cells[0]][cells[1]] = cells[2]
+		})
+	})
+	return found, err
+}
+
+// named lists the schemas of the tenants that have a valid one.
+func (s *schemas) named(tenants []tenancy.Tenant) []string {
+	var wanted []string
+	for _, t := range tenants {
+		if name, err := s.schemaOf(t); err == nil {
+			wanted = append(wanted, name)
+		}
+	}
+	return wanted
+}
+
+// surveying runs fn in a transaction in which the server names every object in full, and
+// has memory for a large catalog.
+func (s *schemas) surveying(ctx context.Context, fn func(tx gorm.ConnPool) error) error {
+	base, err := s.in.Base()
+	if err != nil {
+		return err
+	}
+	tx, err := base.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }()
+	settings := tenancy.Binding{Settings: []tenancy.Setting{
+		{Name: "search_path", Value: "pg_catalog"}, {Name: "work_mem", Value: "64MB"}, {Name: "jit", Value: "off"},
+	}}
+	if err := tenancy.Settle(ctx, tx, settings); err != nil {
+		return err
+	}
+	return fn(tx)
+}
+
+// owners asks the registry whose the schemas are.
+func (s *schemas) owners(ctx context.Context, tx gorm.ConnPool, wanted []string) (map[string]string, error) {
+	registry := s.registry()
+	there, err := scalar[bool](ctx, tx, "SELECT to_regclass($1) IS NOT NULL", registry)
+	if err != nil || !there {
+		return nil, err
+	}
+	rows, err := tx.QueryContext(ctx, "SELECT name, tenant_id FROM "+registry+" WHERE name = ANY ($1::text[])", textArray(wanted))
+	if err != nil {
+		return nil, err
+	}
+	owners := map[string]string{}
+	return owners, eachRow(rows, func(cells ...string) { owners[cells[0]] = cells[1] })
+}
+
+// registry is the name of the registry's table, as SQL says it anywhere.
+func (s *schemas) registry() string {
+	return quoteIdent(s.cfg.sharedSchema()) + "." + quoteIdent(registration{}.TableName())
+}
+
+// textArray writes names as an array of PostgreSQL, for an argument that any driver can send.
+func textArray(names []string) string {
+	escape := strings.NewReplacer(`\`, `\\`, `"`, `\"`)
+	quoted := make([]string, len(names))
+	for i, name := range names {
+		quoted[i] = `"` + escape.Replace(name) + `"`
+	}
+	return "{" + strings.Join(quoted, ",") + "}"
+}
+
+// eachRow reads rows of texts to their end.
+func eachRow(rows *sql.Rows, fn func(cells ...string)) error {
+	defer func() { _ = rows.Close() }()
+	columns, err := rows.Columns()
+	if err != nil {
+		return err
+	}
+	cells, targets := make([]string, len(columns)), make([]any, len(columns))
+	for i := range cells {
+		targets[i] = &cells[i]
+	}
+	for rows.Next() {
+		if err := rows.Scan(targets...); err != nil {
+			return err
+		}
+		fn(cells...)
+	}
+	return rows.Err()
+}
