@@ -1,0 +1,217 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"gorm.io/driver/postgres"
+	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
+
+	"github.com/gormtenancy/tenancy"
+	"github.com/gormtenancy/tenancy/migrate"
+	"github.com/gormtenancy/tenancy/strategies"
+	"github.com/gormtenancy/tenancy/test/servers"
+)
+
+const (
+	fleetWorkers = 4
+	// loopSample is how many tenants the plain loop migrates: it takes the same time for
+	// each, and too much of it.
+	loopSample = 10
+)
+
+// BenchmarkFleet measures, on one server and in one run, what it takes to create many
+// schemas of twenty tables, to change a column in each, and to find nothing to do:
+//
+//	loop-ms     a plain loop of GORM's AutoMigrate, per tenant
+//	psql-ms     psql, as many at a time as there are workers, with the same statements
+//	up-ms       migrate.Up
+//	x-loop      what of the loop's time Up takes
+//	speed-psql  Up's speed as a part of psql's
+//
+// TENANCY_TEST_LONG=1 does it for 1,000 schemas as well.
+func BenchmarkFleet(b *testing.B) {
+	sizes := []int{200}
+	if long, _ := strconv.ParseBool(os.Getenv("TENANCY_TEST_LONG")); long {
+		sizes = append(sizes, 1000)
+	}
+	for _, size := range sizes {
+		b.Run(strconv.Itoa(size), func(b *testing.B) { benchFleet(b, size) })
+	}
+}
+
+func benchFleet(b *testing.B, size int) {
+	server, peer := servers.NewPostgres(b), servers.NewPostgres(b)
+	tenants := fleetOf(size)
+	before := openFleet(b, server, twenty())
+	after := openFleet(b, server, twentyChanged())
+	loop := openLoop(b, peer)
+
+	plan, err := before.migrate.Plan(b.Context(), migrate.Tenants(tenants...))
+	check(b, err)
+	create := plan.Groups[0].Statements
+	looped := timed(func() { loop.each(b, true, twenty()) })
+	scripted := psql(b, peer, tenants, true, create)
+	up := timed(func() { before.up(b, tenants) })
+	b.Run("create", func(b *testing.B) { compare(b, size, looped, scripted, up) })
+
+	unchanged := timed(func() { before.up(b, tenants) })
+	b.Run("no-op", func(b *testing.B) {
+		compare(b, size, timed(func() { loop.each(b, false, twenty()) }), 0, unchanged)
+	})
+	trusting, err := migrate.New(before.db, migrate.Trust())
+	check(b, err)
+	unchanged = timed(func() {
+		_, err := trusting.Up(b.Context(), migrate.Tenants(tenants...))
+		check(b, err)
+	})
+	b.Run("no-op by ledger", func(b *testing.B) { compare(b, size, timed(func() { loop.each(b, false, twenty()) }), 0, unchanged) })
+
+	plan, err = after.migrate.Plan(b.Context(), migrate.Tenants(tenants...))
+	check(b, err)
+	if len(plan.Groups) != 1 {
+		b.Fatalf("%d groups before the change", len(plan.Groups))
+	}
+	looped = timed(func() { loop.each(b, false, twentyChanged()) })
+	scripted = psql(b, peer, tenants, false, plan.Groups[0].Statements)
+	up = timed(func() { after.up(b, tenants) })
+	b.Run("change", func(b *testing.B) { compare(b, size, looped, scripted, up) })
+}
+
+// compare reports what was measured.
+func compare(b *testing.B, size int, looped, scripted, up time.Duration) {
+	for b.Loop() { //nolint:revive // it was measured once, and outside
+	}
+	perTenant := float64(looped.Microseconds()) / 1000 / loopSample
+	took := float64(up.Microseconds()) / 1000
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(perTenant, "loop-ms")
+	b.ReportMetric(took, "up-ms")
+	b.ReportMetric(took/(perTenant*float64(size)), "x-loop")
+	if scripted > 0 {
+		b.ReportMetric(float64(scripted.Microseconds())/1000, "psql-ms")
+		b.ReportMetric(float64(scripted)/float64(up), "speed-psql")
+	}
+}
+
+func timed(fn func()) time.Duration {
+	began := time.Now()
+	fn()
+	return time.Since(began)
+}
+
+func fleetOf(size int) []tenancy.Tenant {
+	list := make([]tenancy.Tenant, size)
+	for i := range list {
+		list[i] = tenancy.Tenant{ID: fmt.Sprintf("t%04d", i)}
+	}
+	return list
+}
+
+// fleet is a migrator under test.
+type fleet struct {
+	db      *gorm.DB
+	migrate *migrate.Migrator
+}
+
+func openFleet(b *testing.B, server servers.Postgres, models []any) fleet {
+	b.Helper()
+	db := openServer(b, server, fleetWorkers)
+	check(b, db.Use(tenancy.Plugin(tenancy.Config{Strategy: strategies.Schema{}, Models: models})))
+	b.Cleanup(func() { check(b, tenancy.Close(db)) })
+	m, err := migrate.New(db, migrate.Workers(fleetWorkers))
+	check(b, err)
+	return fleet{db, m}
+}
+
+func openServer(b *testing.B, server servers.Postgres, conns int) *gorm.DB {
+	b.Helper()
+	db, err := gorm.Open(postgres.Open(server.DSN), &gorm.Config{Logger: logger.Discard})
+	check(b, err)
+	pool, err := db.DB()
+	check(b, err)
+	pool.SetMaxOpenConns(conns)
+	pool.SetMaxIdleConns(conns)
+	b.Cleanup(func() { check(b, pool.Close()) })
+	return db
+}
+
+func (f fleet) up(b *testing.B, tenants []tenancy.Tenant) {
+	b.Helper()
+	report, err := f.migrate.Up(b.Context(), migrate.Tenants(tenants...))
+	check(b, err)
+	for _, result := range report.Results {
+		if result.Note != "" || len(result.Differs) > 0 {
+			b.Fatalf("%s: %s %v", result.Tenant.ID, result.Note, result.Differs)
+		}
+	}
+}
+
+// loop is what a program does without this module: search_path set, and AutoMigrate.
+type loop struct{ db *gorm.DB }
+
+func openLoop(b *testing.B, server servers.Postgres) loop {
+	b.Helper()
+	return loop{openServer(b, server, 1)}
+}
+
+func (l loop) each(b *testing.B, create bool, models []any) {
+	b.Helper()
+	for i := range loopSample {
+		schema := fmt.Sprintf("loop_%d", i)
+		if create {
+			check(b, l.db.Exec("CREATE SCHEMA "+schema).Error)
+		}
+		check(b, l.db.Exec("SET search_path TO "+schema).Error)
+		check(b, l.db.AutoMigrate(models...))
+	}
+	check(b, l.db.Exec("RESET search_path").Error)
+}
+
+// psql replays statements for all tenants with as many processes as there are workers.
+// 0: there is no psql.
+func psql(b *testing.B, server servers.Postgres, tenants []tenancy.Tenant, create bool, statements []string) time.Duration {
+	b.Helper()
+	binary, err := exec.LookPath("psql")
+	if err != nil {
+		b.Log("no psql, so there is nothing to compare with:", err)
+		return 0
+	}
+	dir := b.TempDir()
+	files := make([]strings.Builder, fleetWorkers)
+	for i, t := range tenants {
+		file := &files[i%fleetWorkers]
+		file.WriteString("BEGIN;\n")
+		if create {
+			fmt.Fprintf(file, "CREATE SCHEMA tenant_%s;\n", t.ID)
+		}
+		fmt.Fprintf(file, "SET LOCAL search_path TO tenant_%s;\n%s;\nCOMMIT;\n", t.ID, strings.Join(statements, ";\n"))
+	}
+	for i := range files {
+		check(b, os.WriteFile(filepath.Join(dir, strconv.Itoa(i)), []byte(files[i].String()), 0o600))
+	}
+	errs := make([]error, len(files))
+	return timed(func() {
+		var workers sync.WaitGroup
+		for i := range files {
+			workers.Go(func() {
+				command := exec.CommandContext(context.Background(), binary, "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", server.DSN, "-f", filepath.Join(dir, strconv.Itoa(i)))
+				if out, err := command.CombinedOutput(); err != nil {
+					errs[i] = fmt.Errorf("%w: %s", err, out)
+				}
+			})
+		}
+		workers.Wait()
+		check(b, errors.Join(errs...))
+	})
+}
