@@ -44,6 +44,8 @@ type Change struct {
 	Script *Script
 	// Dry: change nothing.
 	Dry bool
+	// Only are the models that a dry change is asked about. nil: all of the configuration.
+	Only []any
 	// LockTimeout is how long to wait for a lock on the tenant's tables. 0: for ever.
 	LockTimeout time.Duration
 	// StatementTimeout is how long a statement may last. 0: for ever.

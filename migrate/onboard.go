@@ -39,11 +39,17 @@ func (m *Migrator) onboard(ctx context.Context, t tenancy.Tenant) error {
 			return err
 		}
 	}
-	if e.Fingerprint, err = m.learn(ctx, t, &did); err != nil {
+	if e.Fingerprint, err = m.fingerprint(ctx, t); err != nil {
 		return err
 	}
 	if known == nil && did.New && did.Doubt == "" {
-		m.baseline.Store(&baseline{did, e.Fingerprint})
+		more, err := m.unsettled(ctx, t, did)
+		if err != nil {
+			return err
+		}
+		if more == "" {
+			m.baseline.Store(&baseline{did, e.Fingerprint})
+		}
 	}
 	base, err := m.in.Base()
 	if err != nil {

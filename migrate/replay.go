@@ -2,6 +2,7 @@ package migrate
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 
@@ -18,6 +19,8 @@ type batch struct {
 	canary string          // the ID of the tenant whose statements are replayed
 	script *tenancy.Script // nil: there was none yet
 	after  string          // the canary's fingerprint when it was done
+
+	unsettled string // why the canary may not be done: AutoMigrate would send more
 }
 
 // migrate brings one tenant to the models and says how, where that deserves a word.
@@ -27,7 +30,7 @@ func (b *batch) migrate(ctx context.Context, t tenancy.Tenant) (string, error) {
 	case led || err != nil:
 		return "", err
 	case b.script.Doubt != "":
-		return "by itself: " + b.script.Doubt, b.u.alone(ctx, t)
+		return "by itself: " + b.script.Doubt, b.alone(ctx, t)
 	case len(b.script.Statements) == 0 && b.u.found[b.u.key(t)].Owner == t.ID:
 		b.u.conforms(t, b.after)
 		return "", nil
@@ -36,7 +39,7 @@ func (b *batch) migrate(ctx context.Context, t tenancy.Tenant) (string, error) {
 	if err == nil || locked(err) || ctx.Err() != nil {
 		return "", err
 	}
-	return "by itself: the statements recorded for " + b.canary + " failed: " + err.Error(), b.u.alone(ctx, t)
+	return "by itself: the statements recorded for " + b.canary + " failed: " + err.Error(), b.alone(ctx, t)
 }
 
 // lead makes t the canary if there is none.
@@ -50,39 +53,78 @@ func (b *batch) lead(ctx context.Context, t tenancy.Tenant) (led bool, err error
 	if err != nil || skipped {
 		return true, err
 	}
-	b.u.ended(t, "")
-	after, err := b.u.m.learn(ctx, t, &script)
+	b.u.ended(t, "", b)
+	after, err := b.u.m.fingerprint(ctx, t)
 	if err != nil {
 		return true, err
 	}
+	b.ask(ctx, t, baseline{script, after})
 	b.canary, b.script, b.after = t.ID, &script, after
-	if script.New && script.Doubt == "" {
-		b.u.m.baseline.CompareAndSwap(nil, &baseline{script, after})
-	}
 	return true, nil
+}
+
+// ask asks whether the canary's migration is complete, while the others are migrated as it was.
+func (b *batch) ask(ctx context.Context, t tenancy.Tenant, did baseline) {
+	b.u.asking.Go(func() {
+		more, err := b.u.m.unsettled(ctx, t, did.script)
+		switch {
+		case err != nil:
+			more = "whether the first tenant's migration is complete is not known: " + err.Error()
+		case more == "" && did.script.New && did.script.Doubt == "":
+			b.u.m.baseline.CompareAndSwap(nil, &did)
+		}
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.unsettled = more
+	})
 }
 
 func (b *batch) replay(ctx context.Context, t tenancy.Tenant) error {
 	_, skipped, err := b.u.apply(ctx, t, b.script, b.after)
 	if err == nil && !skipped {
-		b.u.ended(t, b.after)
+		b.u.ended(t, b.after, b)
 	}
 	return err
 }
 
-// learn asks what became of a canary: the fingerprint, and whether the models agree with it.
-func (m *Migrator) learn(ctx context.Context, t tenancy.Tenant, script *tenancy.Script) (string, error) {
-	if len(script.Statements) > 0 {
-		again, err := m.fleet.Apply(ctx, t, tenancy.Change{Dry: true})
-		if err != nil {
-			return "", err
+// unsettled asks whether AutoMigrate would send more to a tenant that it has migrated, and
+// says what. Only the models are asked about whose tables the script names: for the
+// others there was nothing to do before, either.
+func (m *Migrator) unsettled(ctx context.Context, t tenancy.Tenant, script tenancy.Script) (string, error) {
+	if len(script.Statements) == 0 {
+		return "", nil
+	}
+	only, err := m.named(script.Statements)
+	if err != nil {
+		return "", err
+	}
+	again, err := m.fleet.Apply(ctx, t, tenancy.Change{Dry: true, Only: only})
+	if err != nil || len(again.Statements) == 0 {
+		return "", err
+	}
+	return "AutoMigrate would send once more: " + strings.TrimSpace(again.Statements[0]), nil
+}
+
+// named lists the models whose tables, or join tables, are named in statements.
+func (m *Migrator) named(statements []string) ([]any, error) {
+	text := strings.Join(statements, "\n")
+	var models []any
+	for _, model := range m.in.Models() {
+		stmt := &gorm.Statement{DB: m.in.DB()}
+		if err := stmt.Parse(model); err != nil {
+			return nil, err
 		}
-		if len(again.Statements) > 0 && script.Doubt == "" {
-			script.Doubt = "AutoMigrate would send once more: " + strings.TrimSpace(again.Statements[0])
+		tables := []string{stmt.Schema.Table}
+		for _, rel := range stmt.Schema.Relationships.Relations {
+			if rel.JoinTable != nil {
+				tables = append(tables, rel.JoinTable.Table)
+			}
+		}
+		if slices.ContainsFunc(tables, func(table string) bool { return strings.Contains(text, table) }) {
+			models = append(models, model)
 		}
 	}
-	found, err := m.fleet.Survey(ctx, []tenancy.Tenant{t})
-	return found[m.in.Provider().Group(t)].Fingerprint, err
+	return models, nil
 }
 
 // apply changes one tenant, unless another runner has done it since the survey. The
@@ -111,10 +153,10 @@ func (m *Migrator) change(script *tenancy.Script) tenancy.Change {
 }
 
 // alone lets AutoMigrate migrate one tenant.
-func (u *upgrade) alone(ctx context.Context, t tenancy.Tenant) error {
-	_, skipped, err := u.apply(ctx, t, nil, "")
+func (b *batch) alone(ctx context.Context, t tenancy.Tenant) error {
+	_, skipped, err := b.u.apply(ctx, t, nil, "")
 	if err == nil && !skipped {
-		u.ended(t, "")
+		b.u.ended(t, "", b)
 	}
 	return err
 }

@@ -19,6 +19,8 @@ type upgrade struct {
 	batches map[string]*batch // by the fingerprint before
 	changed map[string]ending // by key
 	agreed  []entry           // tenants that needed no change
+
+	asking sync.WaitGroup // for what canaries still lack
 }
 
 // outcome is what became of one tenant.
@@ -32,6 +34,7 @@ type outcome struct {
 type ending struct {
 	tenant tenancy.Tenant
 	after  string
+	batch  *batch
 }
 
 // upgrade brings the tenants of a run to the models.
@@ -41,6 +44,7 @@ func (m *Migrator) upgrade(ctx context.Context, r *run) (*Report, error) {
 		return &Report{}, m.failed(err, "up", tenancy.Tenant{})
 	}
 	r.each(ctx, u.one)
+	u.asking.Wait()
 	if err := u.verify(ctx, r); err != nil {
 		return &Report{Results: r.results}, m.failed(err, "up", tenancy.Tenant{})
 	}
@@ -162,10 +166,10 @@ func (u *upgrade) conforms(t tenancy.Tenant, fingerprint string) {
 }
 
 // ended notes a tenant that was changed.
-func (u *upgrade) ended(t tenancy.Tenant, after string) {
+func (u *upgrade) ended(t tenancy.Tenant, after string, b *batch) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.changed[u.key(t)] = ending{t, after}
+	u.changed[u.key(t)] = ending{t, after, b}
 }
 
 // verify looks at the changed tenants again, migrates by itself whoever did not end like
@@ -243,8 +247,8 @@ func (u *upgrade) mend(ctx context.Context, changed []tenancy.Tenant) repairs {
 	var workers errgroup.Group
 	workers.SetLimit(u.m.workers)
 	for _, t := range changed {
-		want := u.changed[u.key(t)].after
-		if want == "" || want == u.found[u.key(t)].Fingerprint {
+		note := u.unlike(t)
+		if note == "" {
 			continue
 		}
 		workers.Go(func() error {
@@ -254,12 +258,25 @@ func (u *upgrade) mend(ctx context.Context, changed []tenancy.Tenant) repairs {
 			})
 			mu.Lock()
 			defer mu.Unlock()
-			done[u.key(t)] = repair{outcome{"by itself: the recorded statements led to another structure than the first tenant's", err}, t}
+			done[u.key(t)] = repair{outcome{note, err}, t}
 			return nil
 		})
 	}
 	_ = workers.Wait() // errors are among the outcomes
 	return done
+}
+
+// unlike says why a tenant that was changed has to be migrated by itself. Empty: it need not.
+func (u *upgrade) unlike(t tenancy.Tenant) string {
+	e := u.changed[u.key(t)]
+	switch {
+	case e.batch.unsettled != "":
+		return "by itself: " + e.batch.unsettled
+	case e.after != "" && e.after != u.found[u.key(t)].Fingerprint:
+		return "by itself: the recorded statements led to another structure than the first tenant's"
+	default:
+		return ""
+	}
 }
 
 // leftovers names what tenants have beyond the models, or otherwise than most.

@@ -21,7 +21,7 @@ func (s *schemas) Apply(ctx context.Context, t tenancy.Tenant, c tenancy.Change)
 		return script, err
 	}
 	if c.Dry {
-		return s.dry(ctx, b)
+		return s.dry(ctx, b, modelsOf(s.in, c))
 	}
 	base, err := s.in.Base()
 	if err != nil {
@@ -79,7 +79,10 @@ func (s *schemas) record(ctx context.Context, tx gorm.ConnPool, b tenancy.Bindin
 			return tenancy.Script{}, err
 		}
 	}
-	tee := &ddl.Tee{ConnPool: tx}
+	if err := tenancy.Settle(ctx, tx, lookingUp); err != nil {
+		return tenancy.Script{}, err
+	}
+	tee := &ddl.Tee{ConnPool: tx, Before: "SET LOCAL enable_seqscan = on", After: "SET LOCAL enable_seqscan = off"}
 	if err := s.in.Migrate(ctx, tee, b, s.in.Models()); err != nil {
 		return tenancy.Script{}, err
 	}
@@ -90,8 +93,14 @@ func (s *schemas) record(ctx context.Context, tx gorm.ConnPool, b tenancy.Bindin
 	return script, nil
 }
 
+// lookingUp makes the server look its catalog up by index. AutoMigrate asks about one
+// table at a time, by views over the whole catalog, and where that holds a thousand
+// schemas the planner reads it all again for each column. A change of the tables
+// themselves is planned as ever.
+var lookingUp = tenancy.Binding{Settings: []tenancy.Setting{{Name: "enable_seqscan", Value: "off"}, {Name: "jit", Value: "off"}}}
+
 // dry asks what record would do, in a transaction that changes nothing.
-func (s *schemas) dry(ctx context.Context, b tenancy.Binding) (tenancy.Script, error) {
+func (s *schemas) dry(ctx context.Context, b tenancy.Binding, models []any) (tenancy.Script, error) {
 	base, err := s.in.Base()
 	if err != nil {
 		return tenancy.Script{}, err
@@ -105,7 +114,10 @@ func (s *schemas) dry(ctx context.Context, b tenancy.Binding) (tenancy.Script, e
 	if err != nil {
 		return tenancy.Script{}, err
 	}
-	statements, err := s.in.Pending(ctx, tx, b, s.in.Models())
+	if err := tenancy.Settle(ctx, tx, lookingUp); err != nil {
+		return tenancy.Script{}, err
+	}
+	statements, err := s.in.Pending(ctx, tx, b, models)
 	return tenancy.Script{Statements: statements, New: !there}, err
 }
 
@@ -171,4 +183,12 @@ func ended(ctx context.Context, base gorm.ConnPool, c tenancy.Change) error {
 		return nil
 	}
 	return c.Ended(ctx, base)
+}
+
+// modelsOf lists the models that a dry change is asked about.
+func modelsOf(in *tenancy.Installation, c tenancy.Change) []any {
+	if c.Only != nil {
+		return c.Only
+	}
+	return in.Models()
 }

@@ -17,6 +17,9 @@ type Tee struct {
 	Statements []string
 	// Doubt says why the statements may not be right for equal structures elsewhere.
 	Doubt string
+	// Before and After are sent around each statement that is written down, in the same
+	// text. Empty: nothing is.
+	Before, After string
 }
 
 // ExecContext runs query and writes it down.
@@ -26,6 +29,9 @@ func (t *Tee) ExecContext(ctx context.Context, query string, args ...any) (sql.R
 		if len(args) > 0 {
 			t.doubt("a statement had arguments", query)
 		}
+	}
+	if len(args) == 0 && t.Before != "" && !passing(query) {
+		query = t.Before + ";\n" + query + ";\n" + t.After
 	}
 	return t.ConnPool.ExecContext(ctx, query, args...)
 }
