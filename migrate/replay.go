@@ -23,45 +23,66 @@ type batch struct {
 	unsettled string // why the canary may not be done: AutoMigrate would send more
 }
 
-// migrate brings one tenant to the models and says how, where that deserves a word.
-func (b *batch) migrate(ctx context.Context, t tenancy.Tenant) (string, error) {
-	led, err := b.lead(ctx, t)
+// migrate brings one tenant to the models.
+func (b *batch) migrate(ctx context.Context, t tenancy.Tenant) outcome {
+	led, did := b.lead(ctx, t)
 	switch {
-	case led || err != nil:
-		return "", err
+	case led:
+		return did
 	case b.script.Doubt != "":
-		return "by itself: " + b.script.Doubt, b.alone(ctx, t)
+		return b.alone(ctx, t, b.script.Doubt)
 	case len(b.script.Statements) == 0 && b.u.found[b.u.key(t)].Owner == t.ID:
 		b.u.conforms(t, b.after)
-		return "", nil
+		return outcome{}
 	}
-	err = b.replay(ctx, t)
-	if err == nil || locked(err) || ctx.Err() != nil {
-		return "", err
+	did = b.replay(ctx, t)
+	if did.err == nil || locked(did.err) || ctx.Err() != nil {
+		return did
 	}
-	return "by itself: the statements recorded for " + b.canary + " failed: " + err.Error(), b.alone(ctx, t)
+	return b.alone(ctx, t, "the statements recorded for "+b.canary+" failed: "+did.err.Error())
 }
 
 // lead makes t the canary if there is none.
-func (b *batch) lead(ctx context.Context, t tenancy.Tenant) (led bool, err error) {
+func (b *batch) lead(ctx context.Context, t tenancy.Tenant) (led bool, did outcome) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.script != nil {
-		return false, nil
+		return false, did
 	}
 	script, skipped, err := b.u.apply(ctx, t, nil, "")
 	if err != nil || skipped {
-		return true, err
+		return true, outcome{err: err}
 	}
 	b.u.ended(t, "", b)
 	after, err := b.u.m.fingerprint(ctx, t)
 	if err != nil {
-		return true, err
+		return true, outcome{err: err}
 	}
 	b.ask(ctx, t, baseline{script, after})
 	b.canary, b.script, b.after = t.ID, &script, after
-	return true, nil
+	return true, outcome{changed: script.New || len(script.Statements) > 0}
 }
+
+// replay runs the canary's statements for another tenant.
+func (b *batch) replay(ctx context.Context, t tenancy.Tenant) outcome {
+	_, skipped, err := b.u.apply(ctx, t, b.script, b.after)
+	if err == nil && !skipped {
+		b.u.ended(t, b.after, b)
+	}
+	return outcome{err: err, changed: err == nil && !skipped}
+}
+
+// alone lets AutoMigrate migrate one tenant, and says why.
+func (b *batch) alone(ctx context.Context, t tenancy.Tenant, why string) outcome {
+	script, skipped, err := b.u.apply(ctx, t, nil, "")
+	if err == nil && !skipped {
+		b.u.ended(t, "", b)
+	}
+	return outcome{note: byItself + why, err: err, changed: script.New || len(script.Statements) > 0}
+}
+
+// byItself begins the notes on tenants for whom nothing was replayed.
+const byItself = "migrated by itself: "
 
 // ask asks whether the canary's migration is complete, while the others are migrated as it was.
 func (b *batch) ask(ctx context.Context, t tenancy.Tenant, did baseline) {
@@ -77,14 +98,6 @@ func (b *batch) ask(ctx context.Context, t tenancy.Tenant, did baseline) {
 		defer b.mu.Unlock()
 		b.unsettled = more
 	})
-}
-
-func (b *batch) replay(ctx context.Context, t tenancy.Tenant) error {
-	_, skipped, err := b.u.apply(ctx, t, b.script, b.after)
-	if err == nil && !skipped {
-		b.u.ended(t, b.after, b)
-	}
-	return err
 }
 
 // unsettled asks whether AutoMigrate would send more to a tenant that it has migrated, and
@@ -150,13 +163,4 @@ func (u *upgrade) apply(ctx context.Context, t tenancy.Tenant, script *tenancy.S
 // change is a change under the limits of the options.
 func (m *Migrator) change(script *tenancy.Script) tenancy.Change {
 	return tenancy.Change{Script: script, LockTimeout: m.lockTimeout, StatementTimeout: m.statementTimeout}
-}
-
-// alone lets AutoMigrate migrate one tenant.
-func (b *batch) alone(ctx context.Context, t tenancy.Tenant) error {
-	_, skipped, err := b.u.apply(ctx, t, nil, "")
-	if err == nil && !skipped {
-		b.u.ended(t, "", b)
-	}
-	return err
 }

@@ -29,6 +29,9 @@ type Result struct {
 	State  State
 	Err    error // for Failed, Behind and Drifted, and why for Skipped and Missing
 	Took   time.Duration
+	// Changed says that Up has changed the tenant's structures. Where tenants share them
+	// it is not known, and false.
+	Changed bool
 	// Note is what Up did otherwise than for most: why a tenant was migrated by itself.
 	Note string
 	// Differed is what Up found to be otherwise than the last run had left it.

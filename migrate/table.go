@@ -77,11 +77,12 @@ func (r *Result) MarshalJSON() ([]byte, error) {
 		Tenant   string   `json:"tenant"`
 		State    State    `json:"state"`
 		Error    string   `json:"error,omitempty"`
+		Changed  bool     `json:"changed,omitempty"`
 		Note     string   `json:"note,omitempty"`
 		Differed []string `json:"differed,omitempty"`
 		Differs  []string `json:"differs,omitempty"`
 		Took     float64  `json:"took_ms"`
-	}{r.Tenant.ID, r.State, text, r.Note, r.Differed, r.Differs, milliseconds(r.Took)})
+	}{r.Tenant.ID, r.State, text, r.Changed, r.Note, r.Differed, r.Differs, milliseconds(r.Took)})
 }
 
 // MarshalJSON writes the report: the number of tenants in each state, and each tenant.

@@ -25,8 +25,9 @@ type upgrade struct {
 
 // outcome is what became of one tenant.
 type outcome struct {
-	note string
-	err  error
+	note    string
+	err     error
+	changed bool
 }
 
 // ending is a tenant that was changed, and the fingerprint that it should have now.
@@ -111,7 +112,7 @@ func (u *upgrade) one(ctx context.Context, result *Result) {
 		return
 	}
 	did := u.once(ctx, t)
-	result.Note, result.Err = did.note, u.m.failed(did.err, "up", t)
+	result.Note, result.Changed, result.Err = did.note, did.changed, u.m.failed(did.err, "up", t)
 	if result.Err == nil {
 		result.State = Done
 	}
@@ -121,24 +122,21 @@ func (u *upgrade) once(ctx context.Context, t tenancy.Tenant) outcome {
 	u.mu.Lock()
 	do, known := u.tenants[u.key(t)]
 	if !known {
-		do = sync.OnceValue(func() outcome {
-			note, err := u.migrate(ctx, t)
-			return outcome{note, err}
-		})
+		do = sync.OnceValue(func() outcome { return u.migrate(ctx, t) })
 		u.tenants[u.key(t)] = do
 	}
 	u.mu.Unlock()
 	return do()
 }
 
-func (u *upgrade) migrate(ctx context.Context, t tenancy.Tenant) (string, error) {
+func (u *upgrade) migrate(ctx context.Context, t tenancy.Tenant) outcome {
 	structure := u.found[u.key(t)]
 	switch {
 	case u.untouched(t):
-		return "", nil
+		return outcome{}
 	case structure.Owner == t.ID && u.current[structure.Fingerprint]:
 		u.conforms(t, structure.Fingerprint)
-		return "", nil
+		return outcome{}
 	default:
 		return u.batch(structure.Fingerprint).migrate(ctx, t)
 	}
@@ -258,7 +256,7 @@ func (u *upgrade) mend(ctx context.Context, changed []tenancy.Tenant) repairs {
 			})
 			mu.Lock()
 			defer mu.Unlock()
-			done[u.key(t)] = repair{outcome{note, err}, t}
+			done[u.key(t)] = repair{outcome{note: note, err: err}, t}
 			return nil
 		})
 	}
@@ -271,9 +269,9 @@ func (u *upgrade) unlike(t tenancy.Tenant) string {
 	e := u.changed[u.key(t)]
 	switch {
 	case e.batch.unsettled != "":
-		return "by itself: " + e.batch.unsettled
+		return byItself + e.batch.unsettled
 	case e.after != "" && e.after != u.found[u.key(t)].Fingerprint:
-		return "by itself: the recorded statements led to another structure than the first tenant's"
+		return byItself + "the recorded statements led to another structure than the first tenant's"
 	default:
 		return ""
 	}

@@ -5,8 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"gorm.io/gorm"
-
 	"github.com/gormtenancy/tenancy"
 	"github.com/gormtenancy/tenancy/migrate"
 )
@@ -105,11 +103,4 @@ func says(t testing.TB, what string, findings []string, words ...string) {
 		}
 	}
 	t.Errorf("%s: nothing in %q says %q", what, findings, words)
-}
-
-// counted counts the statements that GORM sends on a handle by their first word.
-func countStatements(t testing.TB, db *gorm.DB, logged *lockedBuffer, word string) int {
-	t.Helper()
-	_ = db
-	return strings.Count(logged.String(), word)
 }
