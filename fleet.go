@@ -32,6 +32,8 @@ type Structure struct {
 	// and different for different ones. It knows nothing of rows, comments or the
 	// order of columns. Empty: there are none.
 	Fingerprint string
+	// Err says why nothing could be found out of this tenant.
+	Err error
 }
 
 // Objects are the parts of a tenant's structures, such as "column users.name", and

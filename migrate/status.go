@@ -59,6 +59,8 @@ func (p *picture) judge(t tenancy.Tenant, asked map[string][]string, drift []str
 	structure, e := p.found[p.key(t)], p.entries[p.key(t)]
 	wanted := asked[structure.Fingerprint]
 	switch {
+	case structure.Err != nil:
+		return Failed, structure.Err
 	case p.untouched(t):
 		return UpToDate, nil
 	case structure.Owner == "":

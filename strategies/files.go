@@ -240,8 +240,11 @@ func (f *files) Provision(ctx context.Context, t tenancy.Tenant) error {
 	if err != nil {
 		return err
 	}
+	migrated := func(ctx context.Context, tx gorm.ConnPool) error {
+		return f.in.Migrate(ctx, tx, bindingOf(pool), f.in.Models())
+	}
 	if !there {
-		if err := f.create(ctx, pool); err != nil {
+		if _, err := f.create(ctx, pool, migrated); err != nil {
 			return err
 		}
 	}
@@ -250,31 +253,37 @@ func (f *files) Provision(ctx context.Context, t tenancy.Tenant) error {
 		return err
 	}
 	defer release()
-	return ddl.Exclusive(ctx, lent.db, f.in.Dialect(), pool.name, func(tx gorm.ConnPool) error {
-		return f.in.Migrate(ctx, tx, bindingOf(pool), f.in.Models())
-	})
+	return ddl.Exclusive(ctx, lent.db, f.in.Dialect(), pool.name, func(tx gorm.ConnPool) error { return migrated(ctx, tx) })
 }
 
-func (f *files) create(ctx context.Context, pool filePool) (err error) {
+// create makes a new file and lets fill fill it. It reports whether the file is the one
+// that is there now: somebody else may have been faster.
+func (f *files) create(ctx context.Context, pool filePool, fill filling) (won bool, err error) {
 	draft := pool.name + ".new-" + rand.Text()
 	empty, err := f.root.OpenFile(draft, os.O_CREATE|os.O_EXCL|os.O_RDWR, fileMode)
 	if err != nil {
-		return fileError(pool.id, err)
+		return false, fileError(pool.id, err)
 	}
 	defer func() { err = joined(err, f.remove(draft)) }()
 	if err := empty.Close(); err != nil {
-		return fileError(pool.id, err)
+		return false, fileError(pool.id, err)
 	}
-	if err := f.fill(ctx, draft, pool); err != nil {
-		return err
+	if err := f.fill(ctx, draft, pool, fill); err != nil {
+		return false, err
 	}
-	if err := f.root.Link(draft, pool.name); err != nil && !errors.Is(err, fs.ErrExist) {
-		return fileError(pool.id, err)
+	if err := f.root.Link(draft, pool.name); err != nil {
+		if errors.Is(err, fs.ErrExist) {
+			return false, nil
+		}
+		return false, fileError(pool.id, err)
 	}
-	return nil
+	return true, nil
 }
 
-func (f *files) fill(ctx context.Context, draft string, pool filePool) error {
+// filling gives a database its structures.
+type filling func(ctx context.Context, tx gorm.ConnPool) error
+
+func (f *files) fill(ctx context.Context, draft string, pool filePool, fill filling) error {
 	file, err := f.cfg.open(f.in, f.dsn(draft, "rw", "DELETE"))
 	if err != nil {
 		return err
@@ -283,7 +292,7 @@ func (f *files) fill(ctx context.Context, draft string, pool filePool) error {
 		if err := claim(ctx, f.in, tx, pool.name, pool.id); err != nil {
 			return err
 		}
-		return f.in.Migrate(ctx, tx, bindingOf(pool), f.in.Models())
+		return fill(ctx, tx)
 	})
 	return joined(err, file.Close())
 }

@@ -78,6 +78,8 @@ func (s Schema) Install(in *tenancy.Installation) (tenancy.Provider, error) {
 			return nil, &tenancy.Error{Kind: tenancy.ErrConfig, Detail: "on MySQL and MariaDB a schema is a database, and strategies.Schema has to know how to open it; set Schema.Database, for example to strategies.Database{Open: mysql.Open, DSN: dsn}"}
 		}
 		return s.Database.Install(in)
+	case "sqlite":
+		return &prefixFleet{&prefix{in: in}}, nil
 	default:
 		return &prefix{in: in}, nil
 	}
