@@ -15,9 +15,15 @@ type baseline struct {
 }
 
 // onboard provisions one tenant: a new one by the statements that made the one before,
-// if there was one, and any other by AutoMigrate.
+// if there was one, and any other by AutoMigrate. The ledger is made by the first who
+// succeeds.
 func (m *Migrator) onboard(ctx context.Context, t tenancy.Tenant) error {
-	if err := m.ledger.create(ctx); err != nil {
+	base, err := m.in.Base()
+	if err != nil {
+		return err
+	}
+	kept, err := m.ledger.exists(ctx, base)
+	if err != nil {
 		return err
 	}
 	version, err := m.version()
@@ -26,53 +32,63 @@ func (m *Migrator) onboard(ctx context.Context, t tenancy.Tenant) error {
 	}
 	e := entry{Name: m.in.Provider().Group(t), TenantID: t.ID, Version: version}
 	known := m.baseline.Load()
-	did, err := m.provision(ctx, t, known, e)
+	did, err := m.provision(ctx, t, known, e, kept)
 	if err != nil {
 		return err
-	}
-	if did.New && known != nil {
-		e.Fingerprint, err = m.fingerprint(ctx, t)
-		if err != nil || e.Fingerprint == known.after {
-			return err
-		}
-		if did, err = m.provision(ctx, t, nil, e); err != nil {
-			return err
-		}
 	}
 	if e.Fingerprint, err = m.fingerprint(ctx, t); err != nil {
 		return err
 	}
-	if known == nil && did.New && did.Doubt == "" {
-		more, err := m.unsettled(ctx, t, did)
-		if err != nil {
+	replayed := known != nil && did.New
+	if replayed && e.Fingerprint != known.after {
+		if did, err = m.provision(ctx, t, nil, e, kept); err != nil {
 			return err
 		}
-		if more == "" {
-			m.baseline.Store(&baseline{did, e.Fingerprint})
+		if e.Fingerprint, err = m.fingerprint(ctx, t); err != nil {
+			return err
 		}
+	} else if replayed && kept {
+		return nil // and the ledger was told
 	}
-	base, err := m.in.Base()
-	if err != nil {
+	if err := m.ground(ctx, t, baseline{did, e.Fingerprint}); err != nil {
+		return err
+	}
+	if err := m.ledger.create(ctx); err != nil {
 		return err
 	}
 	return m.ledger.write(ctx, base, e)
 }
 
+// ground makes what was done for a new tenant the baseline of the next ones, if there is
+// none yet and AutoMigrate would send no more.
+func (m *Migrator) ground(ctx context.Context, t tenancy.Tenant, did baseline) error {
+	if m.baseline.Load() != nil || !did.script.New || did.script.Doubt != "" {
+		return nil
+	}
+	more, err := m.unsettled(ctx, t, did.script)
+	if err == nil && more == "" {
+		m.baseline.CompareAndSwap(nil, &did)
+	}
+	return err
+}
+
 // provision makes the tenant as a baseline says, or as AutoMigrate does where there is
-// none or it fails, and tells the ledger.
-func (m *Migrator) provision(ctx context.Context, t tenancy.Tenant, known *baseline, e entry) (did tenancy.Script, err error) {
+// none or it fails, and tells the ledger if there is one.
+func (m *Migrator) provision(ctx context.Context, t tenancy.Tenant, known *baseline, e entry, kept bool) (did tenancy.Script, err error) {
 	change := m.change(nil)
+	e.Fingerprint = ""
 	if known != nil {
 		change, e.Fingerprint = m.change(&known.script), known.after
 	}
-	change.Ended = func(ctx context.Context, base gorm.ConnPool) error { return m.ledger.write(ctx, base, e) }
+	if kept {
+		change.Ended = func(ctx context.Context, base gorm.ConnPool) error { return m.ledger.write(ctx, base, e) }
+	}
 	err = m.retried(ctx, func() (err error) {
 		did, err = m.fleet.Apply(ctx, t, change)
 		return err
 	})
 	if err != nil && known != nil && !locked(err) && ctx.Err() == nil {
-		e.Fingerprint = ""
-		return m.provision(ctx, t, nil, e)
+		return m.provision(ctx, t, nil, e, kept)
 	}
 	return did, err
 }
