@@ -87,5 +87,6 @@ func (r *run) stopped() bool {
 // report ends the run.
 func (r *run) report() (*Report, error) {
 	report := &Report{Results: r.results, Took: time.Since(r.began)}
-	return report, report.err(r.source)
+	err := report.err(r.source)
+	return report, err
 }

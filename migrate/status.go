@@ -69,7 +69,7 @@ func (p *picture) judge(t tenancy.Tenant, asked map[string][]string, drift []str
 		return Failed, &tenancy.Error{Kind: tenancy.ErrTenantMismatch, Tenant: t.ID, Detail: fmt.Sprintf("%q belongs to the tenant %q; give each tenant a name of its own", p.key(t), structure.Owner)}
 	case p.current[structure.Fingerprint]:
 		return UpToDate, nil
-	case len(wanted) == 0 && !(p.recorded(t) && p.drifted(t)):
+	case len(wanted) == 0 && (!p.recorded(t) || !p.drifted(t)):
 		return UpToDate, nil
 	case e.Fingerprint == structure.Fingerprint && e.Fingerprint != "":
 		return Behind, &tenancy.Error{Kind: tenancy.ErrDrifted, Tenant: t.ID, Detail: "the models have changed; run migrate.Up: " + listed(wanted)}

@@ -41,7 +41,10 @@ func (m *Migrator) look(ctx context.Context, tenants []tenancy.Tenant) (*picture
 	if m.trust {
 		tenants = p.doubtful(tenants)
 	}
-	return p, p.survey(ctx, tenants)
+	if err := p.survey(ctx, tenants); err != nil {
+		return nil, err
+	}
+	return p, nil
 }
 
 // version names the state of the owned models.

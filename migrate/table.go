@@ -81,7 +81,7 @@ func (r *Result) MarshalJSON() ([]byte, error) {
 		Note     string   `json:"note,omitempty"`
 		Differed []string `json:"differed,omitempty"`
 		Differs  []string `json:"differs,omitempty"`
-		Took     float64  `json:"took_ms"`
+		Took     float64  `json:"tookMs"`
 	}{r.Tenant.ID, r.State, text, r.Changed, r.Note, r.Differed, r.Differs, milliseconds(r.Took)})
 }
 
@@ -96,7 +96,7 @@ func (r *Report) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct {
 		Counts  map[State]int `json:"counts"`
 		Tenants []*Result     `json:"tenants"`
-		Took    float64       `json:"took_ms"`
+		Took    float64       `json:"tookMs"`
 	}{counts, results, milliseconds(r.Took)})
 }
 

@@ -256,7 +256,7 @@ func (f *files) Provision(ctx context.Context, t tenancy.Tenant) error {
 	return ddl.Exclusive(ctx, lent.db, f.in.Dialect(), pool.name, func(tx gorm.ConnPool) error { return migrated(ctx, tx) })
 }
 
-// create makes a new file and lets fill fill it. It reports whether the file is the one
+// create makes a new file and gives it its structures. It reports whether the file is the one
 // that is there now: somebody else may have been faster.
 func (f *files) create(ctx context.Context, pool filePool, fill filling) (won bool, err error) {
 	draft := pool.name + ".new-" + rand.Text()

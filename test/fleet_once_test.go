@@ -22,7 +22,9 @@ func newStatementCounter() statementCounter { return statementCounter{logger.Dis
 
 func (c statementCounter) LogMode(logger.LogLevel) logger.Interface { return c }
 
-func (c statementCounter) Trace(context.Context, time.Time, func() (string, int64), error) { c.n.Add(1) }
+func (c statementCounter) Trace(context.Context, time.Time, func() (string, int64), error) {
+	c.n.Add(1)
+}
 
 // TestFleetOnce: tables that tenants share are migrated once, however many tenants there are.
 func TestFleetOnce(t *testing.T) {
@@ -31,7 +33,9 @@ func TestFleetOnce(t *testing.T) {
 		"rls": func(t *testing.T, c statementCounter) *site {
 			return openPG(t, server, pgRLS, pgSetup{gorm: gorm.Config{Logger: c}}).site
 		},
-		"shared": func(t *testing.T, c statementCounter) *site { return openSite(t, byShared, setup{gorm: gorm.Config{Logger: c}}) },
+		"shared": func(t *testing.T, c statementCounter) *site {
+			return openSite(t, byShared, setup{gorm: gorm.Config{Logger: c}})
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			statements := map[int]int64{}

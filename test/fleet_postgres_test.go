@@ -148,7 +148,7 @@ func asTable(t *testing.T, r *migrate.Report, words ...string) {
 	text, err := json.Marshal(r)
 	must(t, err)
 	var read struct {
-		Counts  map[migrate.State]int
+		Counts  map[migrate.State]int `json:"counts"`
 		Tenants []struct {
 			Tenant  string
 			State   migrate.State

@@ -66,7 +66,9 @@ func TestPGProvisionIsWhole(t *testing.T) {
 
 // withoutRegistry leaves out the list of tenants and the ledger, which are made before the first of them.
 func withoutRegistry(structures []string) []string {
-	return slices.DeleteFunc(structures, func(s string) bool { return strings.Contains(s, "tenancy_tenants") || strings.Contains(s, "tenancy_ledger") })
+	return slices.DeleteFunc(structures, func(s string) bool {
+		return strings.Contains(s, "tenancy_tenants") || strings.Contains(s, "tenancy_ledger")
+	})
 }
 
 // TestPGProvisionAtOnce: one tenant and many, by everybody at once, in a database that
