@@ -41,6 +41,8 @@ var (
 	// ErrMoving: the tenant is being moved to another tier, and its writes are refused
 	// until it is there.
 	ErrMoving = errors.New("being moved")
+	// ErrBehind: the tenant's structures are older than the program requires.
+	ErrBehind = errors.New("behind")
 	// ErrClosed: the plugin was closed.
 	ErrClosed = errors.New("closed")
 )

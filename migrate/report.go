@@ -29,6 +29,8 @@ type Result struct {
 	State  State
 	Err    error // for Failed, Behind and Drifted, and why for Skipped and Missing
 	Took   time.Duration
+	// Version is the highest version that the tenant has of migrations that have versions.
+	Version int64
 	// Changed says that Up has changed the tenant's structures. Where tenants share them
 	// it is not known, and false.
 	Changed bool

@@ -15,11 +15,11 @@ const (
 )
 
 // retried does work again while its error may pass, with longer and longer pauses.
-func (m *Migrator) retried(ctx context.Context, work func() error) error {
+func (c *config) retried(ctx context.Context, work func() error) error {
 	pause := firstPause
 	for attempt := 0; ; attempt++ {
 		err := work()
-		if err == nil || attempt >= m.retries || !passing(err) {
+		if err == nil || attempt >= c.retries || !passing(err) {
 			return err
 		}
 		select {

@@ -26,8 +26,8 @@ type run struct {
 type work func(ctx context.Context, result *Result)
 
 // begin notes the tenants of a run, up to the first error of their sequence.
-func (m *Migrator) begin(name string, tenants iter.Seq2[tenancy.Tenant, error]) *run {
-	r := &run{config: &m.config, name: name, began: time.Now()}
+func (c *config) begin(name string, tenants iter.Seq2[tenancy.Tenant, error]) *run {
+	r := &run{config: c, name: name, began: time.Now()}
 	for t, err := range tenants {
 		if r.source = err; err != nil {
 			break
