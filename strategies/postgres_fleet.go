@@ -47,6 +47,10 @@ func (s *schemas) change(ctx context.Context, tx gorm.ConnPool, b tenancy.Bindin
 	if c.Script == nil {
 		return s.record(ctx, tx, b, t)
 	}
+	if len(c.Script.Statements) == 0 { // perhaps for the first tenant of all
+		there, err := s.found(ctx, tx, b, t)
+		return tenancy.Script{New: !there}, err
+	}
 	there, err := s.own(ctx, tx, b.Names.Schema, t)
 	if err != nil {
 		return tenancy.Script{}, err
@@ -64,20 +68,9 @@ func (s *schemas) change(ctx context.Context, tx gorm.ConnPool, b tenancy.Bindin
 
 // record does what Provision does, and writes it down.
 func (s *schemas) record(ctx context.Context, tx gorm.ConnPool, b tenancy.Binding, t tenancy.Tenant) (tenancy.Script, error) {
-	if err := s.enterShared(ctx, tx); err != nil {
-		return tenancy.Script{}, err
-	}
-	if err := claim(ctx, s.in, tx, b.Names.Schema, t.ID); err != nil {
-		return tenancy.Script{}, err
-	}
-	there, err := schemaExists(ctx, tx, b.Names.Schema)
+	there, err := s.found(ctx, tx, b, t)
 	if err != nil {
 		return tenancy.Script{}, err
-	}
-	if !there {
-		if _, err := tx.ExecContext(ctx, createSchema(b.Names.Schema)); err != nil {
-			return tenancy.Script{}, err
-		}
 	}
 	if err := tenancy.Settle(ctx, tx, lookingUp); err != nil {
 		return tenancy.Script{}, err
@@ -91,6 +84,23 @@ func (s *schemas) record(ctx context.Context, tx gorm.ConnPool, b tenancy.Bindin
 		script.Doubt = naming(script.Statements, b.Names.Schema)
 	}
 	return script, nil
+}
+
+// found registers the schema as the tenant's and makes it where it is missing. It reports
+// whether it was there.
+func (s *schemas) found(ctx context.Context, tx gorm.ConnPool, b tenancy.Binding, t tenancy.Tenant) (there bool, err error) {
+	if err := s.enterShared(ctx, tx); err != nil {
+		return false, err
+	}
+	if err := claim(ctx, s.in, tx, b.Names.Schema, t.ID); err != nil {
+		return false, err
+	}
+	there, err = schemaExists(ctx, tx, b.Names.Schema)
+	if err != nil || there {
+		return there, err
+	}
+	_, err = tx.ExecContext(ctx, createSchema(b.Names.Schema))
+	return false, err
 }
 
 // lookingUp makes the server look its catalog up by index. AutoMigrate asks about one

@@ -109,21 +109,34 @@ func (p *policies) Provision(ctx context.Context, t tenancy.Tenant) error {
 	if err != nil {
 		return err
 	}
-	owned, err := p.in.Ordered()
-	if err != nil {
-		return err
-	}
 	return ddl.Exclusive(ctx, base, p.in.Dialect(), p.Group(t), func(tx gorm.ConnPool) error {
 		if err := p.in.Migrate(ctx, tx, tenancy.Binding{Filter: tenancy.FilterRequired}, p.in.Models()); err != nil {
 			return err
 		}
-		for _, s := range owned {
-			if err := p.protect(ctx, tx, s); err != nil {
-				return err
-			}
-		}
-		return nil
+		return p.Protect(ctx, tx)
 	})
+}
+
+// Protect gives the owned tables that are there what keeps tenants apart in them. tx is a
+// transaction. It is for tables that something else than Provision made.
+func (p *policies) Protect(ctx context.Context, tx gorm.ConnPool) error {
+	owned, err := p.in.Ordered()
+	if err != nil {
+		return err
+	}
+	for _, s := range owned {
+		there, err := scalar[bool](ctx, tx, "SELECT to_regclass($1) IS NOT NULL", quoteIdent(s.Table))
+		if err != nil {
+			return err
+		}
+		if !there {
+			continue
+		}
+		if err := p.protect(ctx, tx, s); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (p *policies) protect(ctx context.Context, tx gorm.ConnPool, s *schema.Schema) error {

@@ -1,0 +1,100 @@
+package versioned
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"strings"
+
+	"github.com/pressly/goose/v3/database"
+	"gorm.io/gorm"
+
+	"github.com/gormtenancy/tenancy"
+)
+
+// history is the versions that a tenant has.
+type history struct {
+	versions map[int64]bool
+	latest   int64
+}
+
+// applied reads a tenant's versions: none, where it has no table of them.
+func (m *Migrator) applied(ctx context.Context, b tenancy.Binding) (history, error) {
+	return m.set.applied(ctx, m.in, b)
+}
+
+func (s *set) applied(ctx context.Context, in *tenancy.Installation, b tenancy.Binding) (history, error) {
+	h := history{versions: map[int64]bool{}}
+	pool, release, err := poolOf(ctx, in, b)
+	if err != nil {
+		return h, err
+	}
+	defer release()
+	table := s.Table
+	if b.Names.Schema != "" {
+		table = quoted(in, b.Names.Table(table))
+	}
+	store, err := database.NewStore(dialects[in.Dialect()], table)
+	if err != nil {
+		return h, err
+	}
+	rows, err := store.ListMigrations(ctx, pool)
+	if err != nil && !missingTable(err) {
+		return h, err
+	}
+	for _, row := range rows {
+		if row.IsApplied {
+			h.versions[row.Version] = true
+			h.latest = max(h.latest, row.Version)
+		}
+	}
+	return h, nil
+}
+
+func quoted(in *tenancy.Installation, name string) string {
+	var b strings.Builder
+	in.Dialector().QuoteTo(&b, name)
+	return b.String()
+}
+
+// missingTable recognises a database's complaint that a table or a schema is not there.
+func missingTable(err error) bool {
+	var state interface{ SQLState() string }
+	if errors.As(err, &state) {
+		return state.SQLState() == "42P01" || state.SQLState() == "3F000"
+	}
+	return strings.Contains(err.Error(), "no such table")
+}
+
+// pool lends the pool that a tenant's migrations run on.
+func (m *Migrator) pool(ctx context.Context, b tenancy.Binding) (*sql.DB, func(), error) {
+	return poolOf(ctx, m.in, b)
+}
+
+func poolOf(ctx context.Context, in *tenancy.Installation, b tenancy.Binding) (*sql.DB, func(), error) {
+	if b.Pool == nil {
+		base, err := in.Base()
+		return base, func() {}, err
+	}
+	lent, release, err := b.Pool.Acquire(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	db, err := databaseOf(lent)
+	if err != nil {
+		release()
+	}
+	return db, release, err
+}
+
+// databaseOf is the database under a pool, which may prepare statements.
+func databaseOf(pool gorm.ConnPool) (*sql.DB, error) {
+	switch p := pool.(type) {
+	case *sql.DB:
+		return p, nil
+	case gorm.GetDBConnector:
+		return p.GetDBConn()
+	default:
+		return nil, gorm.ErrInvalidDB
+	}
+}

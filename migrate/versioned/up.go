@@ -1,0 +1,239 @@
+package versioned
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"iter"
+	"sync"
+	"time"
+
+	"github.com/pressly/goose/v3"
+	"gorm.io/gorm"
+
+	"github.com/gormtenancy/tenancy"
+	"github.com/gormtenancy/tenancy/internal/ddl"
+	"github.com/gormtenancy/tenancy/migrate"
+)
+
+// Up brings all tenants to the latest version, several at a time; the options and the
+// report are those of [migrate.Migrator.Up]. A tenant that is missing is created, its
+// schema or its file and no tables but those that the migrations make; tables that
+// tenants share are migrated once. Of two runs at once one waits for the other at each
+// tenant. A tenant that fails stays at the version that it came to, and its result
+// carries goose's own error ([goose.PartialError]). A run that was killed is simply
+// repeated.
+//
+// On PostgreSQL each migration is a transaction of its own, or runs in none where it says
+// NO TRANSACTION. Besides the connection that holds a tenant's lock, a worker opens one
+// that starts with the tenant's settings and ends with its migration; nothing is set on
+// a connection of the pool. A pooler that does not pass search_path on when a session starts
+// is noticed, and the tenant fails. On SQLite all migrations of a tenant are one
+// transaction, those that say NO TRANSACTION too, with foreign keys off and checked at
+// its end.
+//
+// Where tenants have schemas, nothing is done for anybody if a file names a schema, other
+// than to read or refer to a shared model's table, or sets search_path:
+// [tenancy.ErrRawSQL]. Where tenants are kept apart by prefixes, SQL cannot be made to fit:
+// [tenancy.ErrUnsupportedDialect]. Under row-level security the tables of models that the
+// migrations made are given their policies afterwards, and a migration sees the rows that
+// the role sees without a tenant: none, unless the role is exempt.
+func (m *Migrator) Up(ctx context.Context, tenants iter.Seq2[tenancy.Tenant, error]) (*migrate.Report, error) {
+	return m.upTo(ctx, tenants, m.set.latest())
+}
+
+// UpTo is [Migrator.Up] to a version.
+func (m *Migrator) UpTo(ctx context.Context, tenants iter.Seq2[tenancy.Tenant, error], version int64) (*migrate.Report, error) {
+	if version < 1 {
+		return &migrate.Report{}, badConfig(fmt.Errorf("the version %d; the first is 1", version))
+	}
+	return m.upTo(ctx, tenants, version)
+}
+
+func (m *Migrator) upTo(ctx context.Context, tenants iter.Seq2[tenancy.Tenant, error], version int64) (*migrate.Report, error) {
+	if err := m.inspect(ctx); err != nil {
+		return &migrate.Report{}, m.failed(err, "up", tenancy.Tenant{})
+	}
+	var groups sync.Map // group → func() outcome
+	return m.Run(ctx, "up", tenants, func(ctx context.Context, result *migrate.Result) {
+		t := result.Tenant
+		result.State = migrate.Failed
+		if _, err := m.bind(t); err != nil {
+			result.Err = m.failed(err, "up", t)
+			return
+		}
+		once, _ := groups.LoadOrStore(m.in.Provider().Group(t), sync.OnceValue(func() outcome { return m.up(ctx, t, version) }))
+		did := once.(func() outcome)()
+		result.Version, result.Changed, result.Err = did.version, did.changed, m.failed(did.err, "up", t)
+		if did.err == nil {
+			result.State = migrate.Done
+		}
+	})
+}
+
+// outcome is what became of one tenant, or of all that share their tables.
+type outcome struct {
+	version int64
+	changed bool
+	err     error
+}
+
+// DownTo takes one tenant back to a version: the migrations after it are undone, the
+// last first. 0 undoes them all. What is said of [Migrator.Up] holds for it.
+func (m *Migrator) DownTo(ctx context.Context, t tenancy.Tenant, version int64) error {
+	b, err := m.bind(t)
+	if err == nil {
+		err = m.inspect(ctx)
+	}
+	if err == nil {
+		err = m.run(ctx, t, b, func(ctx context.Context, p *goose.Provider) error {
+			_, err := p.DownTo(ctx, version)
+			return err
+		})
+	}
+	return m.failed(err, "down", t)
+}
+
+// bind is where a tenant's migrations run.
+func (m *Migrator) bind(t tenancy.Tenant) (tenancy.Binding, error) {
+	b, err := m.in.Bind(t)
+	if err == nil && b.Names.Prefix != "" {
+		err = &tenancy.Error{Kind: tenancy.ErrUnsupportedDialect, Detail: "tenants have prefixes here, which the SQL of a migration cannot be given with certainty; use a file for each tenant (strategies.Database), or migrate.Up"}
+	}
+	return b, err
+}
+
+// up brings one tenant to a version.
+func (m *Migrator) up(ctx context.Context, t tenancy.Tenant, target int64) (did outcome) {
+	b, err := m.bind(t)
+	if err != nil {
+		return outcome{err: err}
+	}
+	err = m.Retry(ctx, func() error {
+		if err := m.found(ctx, t); err != nil {
+			return err
+		}
+		before, err := m.applied(ctx, b)
+		did.version = before.latest
+		if err != nil || len(m.set.lacking(before.versions, target)) == 0 {
+			return err
+		}
+		err = m.run(ctx, t, b, func(ctx context.Context, p *goose.Provider) error {
+			applied, err := p.UpTo(ctx, target)
+			did.changed = did.changed || len(applied) > 0
+			return err
+		})
+		after, lookErr := m.applied(context.WithoutCancel(ctx), b)
+		if lookErr == nil {
+			did.changed = did.changed || after.latest != before.latest
+			did.version = after.latest
+		}
+		return err
+	})
+	if did.err = m.protect(ctx, t, b); err != nil {
+		did.err = err
+	}
+	return did
+}
+
+// found makes a tenant's schema or file where it is missing, and makes sure that it is
+// this tenant's.
+func (m *Migrator) found(ctx context.Context, t tenancy.Tenant) error {
+	fleet, own := m.in.Provider().(tenancy.Fleet)
+	if !own {
+		return nil
+	}
+	lock, statement := m.Limits()
+	_, err := fleet.Apply(ctx, t, tenancy.Change{Script: &tenancy.Script{}, LockTimeout: lock, StatementTimeout: statement})
+	return err
+}
+
+// run lets goose do something for a tenant while nobody else can.
+func (m *Migrator) run(ctx context.Context, t tenancy.Tenant, b tenancy.Binding, do func(context.Context, *goose.Provider) error) error {
+	pool, release, err := m.pool(ctx, b)
+	if err != nil {
+		return err
+	}
+	defer release()
+	open, err := m.opener(ctx, pool, b)
+	if err != nil {
+		return err
+	}
+	if ownStructures(b) {
+		ctx = tenancy.WithTenant(ctx, t)
+	}
+	return m.exclusively(ctx, pool, t, func(tx gorm.ConnPool) (err error) {
+		db := open(tx)
+		defer func() {
+			if closeErr := db.Close(); err == nil {
+				err = closeErr
+			}
+		}()
+		p, err := m.set.provider(dialects[m.in.Dialect()], db, m.set.sqlFiles())
+		if err != nil {
+			return err
+		}
+		return do(ctx, p)
+	})
+}
+
+// ownStructures reports whether a tenant shares its tables with nobody.
+func ownStructures(b tenancy.Binding) bool { return b.Names.Schema != "" || b.Pool != nil }
+
+// opener makes what opens a database in which everything is the tenant's. It asks the pool
+// now: the lock may take its last connection.
+func (m *Migrator) opener(ctx context.Context, pool *sql.DB, b tenancy.Binding) (func(tx gorm.ConnPool) *sql.DB, error) {
+	if m.in.Dialect() == "sqlite" {
+		return pinned, nil
+	}
+	config, err := configOf(ctx, pool)
+	if err != nil {
+		return nil, err
+	}
+	settings := limits(m.Limits())
+	if b.Names.Schema != "" {
+		settings = append(settings, b.Settings...)
+	}
+	return func(gorm.ConnPool) *sql.DB { return session(config, settings) }, nil
+}
+
+// exclusively runs fn while nobody else migrates the tenant. SQLite's lock is the
+// database's own, and waited for as long as the options say.
+func (m *Migrator) exclusively(ctx context.Context, pool *sql.DB, t tenancy.Tenant, fn func(tx gorm.ConnPool) error) error {
+	key := m.in.Provider().Group(t)
+	patience, _ := m.Limits()
+	if m.in.Dialect() != "sqlite" || patience == 0 {
+		return ddl.Exclusive(ctx, pool, m.in.Dialect(), key, fn)
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	timer := time.AfterFunc(patience, func() { cancel(fmt.Errorf("the lock timeout of %v passed", patience)) })
+	defer timer.Stop()
+	return ddl.Exclusive(ctx, pool, m.in.Dialect(), key, func(tx gorm.ConnPool) error {
+		if !timer.Stop() {
+			return context.Cause(ctx)
+		}
+		return fn(tx)
+	})
+}
+
+// protector is a provider whose wall is part of the tables.
+type protector interface {
+	// Protect gives the tables of the owned models, as far as they are there, what keeps
+	// tenants apart in them.
+	Protect(ctx context.Context, tx gorm.ConnPool) error
+}
+
+// protect is called whatever became of the migrations: some may have been committed.
+func (m *Migrator) protect(ctx context.Context, t tenancy.Tenant, b tenancy.Binding) error {
+	p, ok := m.in.Provider().(protector)
+	if !ok {
+		return nil
+	}
+	pool, release, err := m.pool(ctx, b)
+	if err != nil {
+		return err
+	}
+	defer release()
+	return m.exclusively(ctx, pool, t, func(tx gorm.ConnPool) error { return p.Protect(ctx, tx) })
+}
