@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"time"
 
 	"gorm.io/gorm"
 )
@@ -25,12 +26,7 @@ func Exclusive(ctx context.Context, db *sql.DB, dialect, key string, fn func(tx 
 	case "sqlite":
 		return exclusiveSQLite(ctx, conn, fn)
 	case "postgres":
-		return inTransaction(ctx, conn, func(tx gorm.ConnPool) error {
-			if err := Lock(ctx, tx, key); err != nil {
-				return err
-			}
-			return fn(tx)
-		})
+		return exclusivePostgres(ctx, conn, key, fn)
 	case "mysql":
 		return exclusiveMySQL(ctx, conn, key, fn)
 	case "sqlserver":
@@ -50,6 +46,30 @@ func Exclusive(ctx context.Context, db *sql.DB, dialect, key string, fn func(tx 
 func Lock(ctx context.Context, tx gorm.ConnPool, key string) error {
 	_, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock(hashtextextended($1, $2))", key, lockSeed)
 	return err
+}
+
+// exclusivePostgres waits by asking again, each time in a new transaction: one that waits
+// for the lock would hold a snapshot, and whoever has the lock may wait for the end of
+// all older snapshots (CREATE INDEX CONCURRENTLY).
+func exclusivePostgres(ctx context.Context, conn *sql.Conn, key string, fn func(tx gorm.ConnPool) error) error {
+	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
+		locked := false
+		err := inTransaction(ctx, conn, func(tx gorm.ConnPool) error {
+			err := tx.QueryRowContext(ctx, "SELECT pg_try_advisory_xact_lock(hashtextextended($1, $2))", key, lockSeed).Scan(&locked)
+			if err != nil || !locked {
+				return err
+			}
+			return fn(tx)
+		})
+		if err != nil || locked {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(pause):
+		}
+	}
 }
 
 // lockSeed keeps this module's advisory locks apart from the application's.

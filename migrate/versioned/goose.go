@@ -43,6 +43,6 @@ func (s *set) sqlFiles() fs.FS {
 type nowhere struct{}
 
 func (nowhere) Connect(context.Context) (driver.Conn, error) { return nil, errNowhere }
-func (nowhere) Driver() driver.Driver                         { return nil }
+func (nowhere) Driver() driver.Driver                        { return nil }
 
 var errNowhere = errors.New("no database")

@@ -38,7 +38,7 @@ func TestLeaves(t *testing.T) {
 		"SELECT 'it''s'; DROP TABLE public.users":                             true,
 		"DO $$ BEGIN DELETE FROM public.plans; END $$":                        true,
 		"DO $x$ BEGIN EXECUTE 'SET search_path TO public'; END $x$":           true,
-		"DO $x$ BEGIN EXECUTE 'DELETE FROM public.plans'; END $x$":           true,
+		"DO $x$ BEGIN EXECUTE 'DELETE FROM public.plans'; END $x$":            true,
 		"CREATE FUNCTION f() RETURNS int AS $f$ SELECT 1 FROM acme_own.a $f$": true,
 		"-- +goose ENVSUB ON\nCREATE TABLE ${X}.users (id int)":               true,
 	} {

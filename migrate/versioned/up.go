@@ -163,6 +163,9 @@ func (m *Migrator) run(ctx context.Context, t tenancy.Tenant, b tenancy.Binding,
 		ctx = tenancy.WithTenant(ctx, t)
 	}
 	return m.exclusively(ctx, pool, t, func(tx gorm.ConnPool) (err error) {
+		if err := m.rest(ctx, tx); err != nil {
+			return err
+		}
 		db := open(tx)
 		defer func() {
 			if closeErr := db.Close(); err == nil {
@@ -175,6 +178,16 @@ func (m *Migrator) run(ctx context.Context, t tenancy.Tenant, b tenancy.Binding,
 		}
 		return do(ctx, p)
 	})
+}
+
+// rest makes PostgreSQL let go of the snapshot of the last query in tx, which it keeps
+// until the next statement: a CREATE INDEX CONCURRENTLY would wait for it.
+func (m *Migrator) rest(ctx context.Context, tx gorm.ConnPool) error {
+	if m.in.Dialect() != "postgres" {
+		return nil
+	}
+	_, err := tx.ExecContext(ctx, "SET LOCAL lock_timeout = 0")
+	return err
 }
 
 // ownStructures reports whether a tenant shares its tables with nobody.
