@@ -124,7 +124,7 @@ func (in *Installation) bindStatement(stmt *gorm.Statement, b *bound) error {
 
 // bindText binds a statement whose text the user wrote.
 func (in *Installation) bindText(stmt *gorm.Statement, b *bound, h handle) error {
-	r, err := in.route(stmt.Context)
+	r, err := in.admit(stmt.Context)
 	if err != nil {
 		if h.tx == nil || !errors.Is(err, ErrNoTenant) || !sqltext.Control(stmt.SQL.String()) {
 			return err
@@ -147,7 +147,7 @@ func (in *Installation) bindModel(stmt *gorm.Statement, b *bound, h handle) erro
 	if known.shared {
 		return in.bindShared(stmt, b, h)
 	}
-	r, err := in.route(stmt.Context)
+	r, err := in.admit(stmt.Context)
 	if err != nil {
 		return err
 	}
@@ -167,7 +167,7 @@ func (in *Installation) bindModel(stmt *gorm.Statement, b *bound, h handle) erro
 
 // bindShared binds a statement on a shared model, which lives in the base database.
 func (in *Installation) bindShared(stmt *gorm.Statement, b *bound, h handle) error {
-	r, err := in.route(stmt.Context)
+	r, err := in.admit(stmt.Context)
 	switch {
 	case err == nil:
 	case errors.Is(err, ErrNoTenant) && scopeOf(stmt.Context) == nil:

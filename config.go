@@ -27,6 +27,12 @@ type Config struct {
 	// zero Tenant means that there is none. It is called for every such
 	// statement, from any goroutine, so it should be quick.
 	Resolve func(context.Context) (Tenant, error)
+	// Require refuses the statements of tenants that lack something, with [ErrBehind]:
+	// migrate.Current() asks for these models. A tenant is asked about once in the life of
+	// a process, at its first statement; one that is behind is asked about again, at most
+	// once a second. System contexts and migrations pass, but not a transaction to
+	// migrate in. nil: nothing is required, and nothing asked.
+	Require Requirement
 }
 
 // check validates what can be validated without a database.

@@ -35,6 +35,8 @@ type Installation struct {
 
 	builders map[string]clause.ClauseBuilder // the dialect's own, before the plugin
 
+	guard guard // see Config.Require
+
 	columnRequired bool     // see RequireColumn
 	commonSchemas  []string // see CommonSchemas
 

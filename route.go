@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"gorm.io/gorm"
 
@@ -15,13 +16,15 @@ import (
 )
 
 // route is what a plugin makes of a scope: the binding of its tenant, ready to be
-// applied. It is made once for a context and never changed.
+// applied. It is made once for a context and never changed,
+// but for what is found out of its tenant.
 type route struct {
 	in      *Installation
 	scope   *scope
 	binding Binding
 	owned   *routing.Target // for owned models and raw SQL
 	shared  *routing.Target // for shared models
+	met     atomic.Bool     // the tenant has what is required
 }
 
 // narrows reports whether statements on this route belong to one tenant.
@@ -102,7 +105,7 @@ func (in *Installation) commonRoutes() {
 
 // target is the routing.Router of texts that GORM's callbacks have not seen.
 func (in *Installation) target(ctx context.Context) (*routing.Target, error) {
-	r, err := in.route(ctx)
+	r, err := in.admit(ctx)
 	if err == nil {
 		return r.owned, nil
 	}

@@ -1,0 +1,88 @@
+package migrate
+
+import (
+	"context"
+	"fmt"
+
+	"gorm.io/gorm"
+
+	"github.com/gormtenancy/tenancy"
+)
+
+// Current is a requirement for [tenancy.Config.Require]: the tenant was brought to these
+// very models by [Migrator.Up] or Provision. It is one query of the ledger, which is in
+// the base database, and the role needs the right to read it. Tenants that share their
+// tables are in no ledger: the tables themselves are compared with the models, once.
+//
+// Models have no order, so that a program of the old models refuses tenants that were
+// brought to the new ones as well, when it is started after that; versioned migrations
+// do not. What was changed by hand since then is not seen.
+func Current() tenancy.Requirement { return current{} }
+
+type current struct{}
+
+// Met implements [tenancy.Requirement].
+func (current) Met(ctx context.Context, in *tenancy.Installation, t tenancy.Tenant) error {
+	if _, own := in.Provider().(tenancy.Fleet); !own {
+		return sharedCurrent(ctx, in, t)
+	}
+	schemas, err := in.Ordered()
+	if err != nil {
+		return err
+	}
+	e, err := newLedger(in).find(ctx, in.Provider().Group(t))
+	if err != nil {
+		return err
+	}
+	version := versionOf(in, schemas)
+	switch {
+	case e.Version == "" || e.TenantID != t.ID:
+		return behind(t, "no run of migrate.Up has brought it to the models "+version+", which are required; run migrate.Up")
+	case e.Version != version:
+		return behind(t, fmt.Sprintf("it was brought to the models %s, and %s are required; run migrate.Up", e.Version, version))
+	default:
+		return nil
+	}
+}
+
+// sharedCurrent asks what the tables that tenants share lack.
+func sharedCurrent(ctx context.Context, in *tenancy.Installation, t tenancy.Tenant) error {
+	b, err := in.Bind(t)
+	if err != nil {
+		return err
+	}
+	base, err := in.Base()
+	if err != nil {
+		return err
+	}
+	tx, err := base.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }()
+	statements, err := in.Pending(ctx, gorm.ConnPool(tx), b, in.Models())
+	if err != nil || len(statements) == 0 {
+		return err
+	}
+	return behind(t, fmt.Sprintf("the tables lack %d changes that the models require, the first: %s; run migrate.Up", len(statements), statements[0]))
+}
+
+func behind(t tenancy.Tenant, detail string) error {
+	return &tenancy.Error{Kind: tenancy.ErrBehind, Tenant: t.ID, Detail: detail}
+}
+
+// find returns one tenant's entry: an empty one where there is none, or no ledger.
+func (l ledger) find(ctx context.Context, name string) (entry, error) {
+	base, err := l.in.Base()
+	if err != nil {
+		return entry{}, err
+	}
+	e, err := l.one(ctx, base, name)
+	if err == nil {
+		return e, nil
+	}
+	if there, existsErr := l.exists(ctx, base); existsErr == nil && !there {
+		return entry{}, nil
+	}
+	return entry{}, err
+}

@@ -1,0 +1,37 @@
+package versioned
+
+import (
+	"context"
+
+	"github.com/gormtenancy/tenancy"
+)
+
+// Current is a requirement for [tenancy.Config.Require]: the tenant has all migrations of
+// the configuration. It is one query of the tenant's table of versions. A tenant that is
+// further than that is let through. The error is [tenancy.ErrConfig] where the migrations
+// cannot be read.
+func Current(config Config) (tenancy.Requirement, error) {
+	s, err := newSet(config)
+	if err != nil {
+		return nil, err
+	}
+	return current{s}, nil
+}
+
+type current struct{ set *set }
+
+// Met implements [tenancy.Requirement].
+func (c current) Met(ctx context.Context, in *tenancy.Installation, t tenancy.Tenant) error {
+	if _, known := dialects[in.Dialect()]; !known {
+		return unsupported(in.Dialect())
+	}
+	b, err := in.Bind(t)
+	if err != nil {
+		return err
+	}
+	h, err := c.set.applied(ctx, in, b)
+	if err != nil {
+		return err
+	}
+	return c.set.behind(h, t)
+}
