@@ -49,10 +49,11 @@ func (g *guard) verdict(group string) *verdict {
 	return v
 }
 
-// admit finds the route of a context, and refuses a tenant that lacks what is required.
+// admit finds the route of a context, and refuses a tenant that lacks what is required. A
+// context remembers the route of a tenant that does not.
 func (in *Installation) admit(ctx context.Context) (*route, error) {
 	r, err := in.route(ctx)
-	if err != nil || in.config.Require == nil || !r.narrows() || r.met.Load() {
+	if err != nil || in.config.Require == nil || !r.narrows() || r.scope.route.Load() == r {
 		return r, err
 	}
 	t := r.scope.tenant
@@ -60,7 +61,7 @@ func (in *Installation) admit(ctx context.Context) (*route, error) {
 	if err := v.ask(ctx, func() error { return in.config.Require.Met(ctx, in, t) }); err != nil {
 		return nil, in.complete(err, "require", t)
 	}
-	r.met.Store(true)
+	r.scope.route.Store(r)
 	return r, nil
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"strconv"
 	"strings"
-	"sync/atomic"
 
 	"gorm.io/gorm"
 
@@ -16,15 +15,13 @@ import (
 )
 
 // route is what a plugin makes of a scope: the binding of its tenant, ready to be
-// applied. It is made once for a context and never changed,
-// but for what is found out of its tenant.
+// applied. It is made once for a context and never changed.
 type route struct {
 	in      *Installation
 	scope   *scope
 	binding Binding
 	owned   *routing.Target // for owned models and raw SQL
 	shared  *routing.Target // for shared models
-	met     atomic.Bool     // the tenant has what is required
 }
 
 // narrows reports whether statements on this route belong to one tenant.
@@ -49,7 +46,9 @@ func (in *Installation) route(ctx context.Context) (*route, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.route.Store(r)
+	if in.config.Require == nil { // else admit remembers it
+		s.route.Store(r)
+	}
 	return r, nil
 }
 

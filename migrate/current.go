@@ -64,7 +64,7 @@ func sharedCurrent(ctx context.Context, in *tenancy.Installation, t tenancy.Tena
 	if err != nil || len(statements) == 0 {
 		return err
 	}
-	return behind(t, fmt.Sprintf("the tables lack %d changes that the models require, the first: %s; run migrate.Up", len(statements), statements[0]))
+	return behind(t, fmt.Sprintf("the tables are not as the models require, beginning with: %s; run migrate.Up", statements[0]))
 }
 
 func behind(t tenancy.Tenant, detail string) error {

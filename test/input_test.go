@@ -23,7 +23,7 @@ import (
 var sentinels = []error{
 	tenancy.ErrConfig, tenancy.ErrUnsupportedDialect, tenancy.ErrNotInstalled, tenancy.ErrNoTenant, tenancy.ErrInvalidTenant,
 	tenancy.ErrNotProvisioned, tenancy.ErrTenantMismatch, tenancy.ErrNoTenantColumn, tenancy.ErrRawSQL, tenancy.ErrDrifted,
-	tenancy.ErrElsewhere, tenancy.ErrMigration, tenancy.ErrClosed,
+	tenancy.ErrElsewhere, tenancy.ErrMigration, tenancy.ErrBehind, tenancy.ErrClosed,
 }
 
 // wellMade fails unless err is one of the module's, of exactly one kind, with a message

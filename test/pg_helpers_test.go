@@ -106,6 +106,7 @@ type pgSetup struct {
 	conns    int   // 0: 4
 	before   func(*gorm.DB)
 	driver   string // of database/sql; empty: the dialect's own
+	require  tenancy.Requirement
 }
 
 // pgSite is a handle with the plugin on it.
@@ -134,7 +135,7 @@ func tryPG(t testing.TB, server pgServer, k pgKind, s pgSetup) (*pgSite, error) 
 	if s.conns == 0 {
 		s.conns = 4
 	}
-	cfg := tenancy.Config{Strategy: k.strategy, Models: s.models}
+	cfg := tenancy.Config{Strategy: k.strategy, Models: s.models, Require: s.require}
 	if s.models == nil {
 		cfg.Models, cfg.Shared = ownedModels(), sharedModels()
 	}
