@@ -28,7 +28,7 @@ func defaults() config {
 	return config{workers: runtime.GOMAXPROCS(0), lockTimeout: defaultLockTimeout, retries: defaultRetries}
 }
 
-func (c config) check() error {
+func (c *config) check() error {
 	for _, option := range []struct {
 		wrong bool
 		cure  string

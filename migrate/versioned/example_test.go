@@ -24,7 +24,7 @@ type Member struct {
 	Name string
 }
 
-// files would be embedded in the program: //go:embed migrations/*.sql
+// files would be embedded in the program, by go:embed.
 var files = fstest.MapFS{
 	"00001_members.sql": {Data: []byte("-- +goose Up\nCREATE TABLE members (id integer PRIMARY KEY, name text);\n-- +goose Down\nDROP TABLE members;\n")},
 	"00002_index.sql":   {Data: []byte("-- +goose Up\nCREATE UNIQUE INDEX members_name ON members (name);\n-- +goose Down\nDROP INDEX members_name;\n")},

@@ -3,6 +3,7 @@ package versioned
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"iter"
 	"sync"
@@ -130,10 +131,20 @@ func (m *Migrator) up(ctx context.Context, t tenancy.Tenant, target int64) (did 
 		}
 		return err
 	})
-	if did.err = m.protect(ctx, t, b); err != nil {
-		did.err = err
-	}
+	did.err = joined(err, m.protect(ctx, t, b))
 	return did
+}
+
+// joined keeps an error as it is where nothing else went wrong.
+func joined(err, other error) error {
+	switch {
+	case other == nil:
+		return err
+	case err == nil:
+		return other
+	default:
+		return errors.Join(err, other)
+	}
 }
 
 // found makes a tenant's schema or file where it is missing, and makes sure that it is

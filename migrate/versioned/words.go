@@ -80,7 +80,7 @@ func annotations(line string) []word {
 		return nil
 	}
 	words := []word{{text: ";", annotation: true}}
-	for _, w := range strings.Fields(said) {
+	for w := range strings.FieldsSeq(said) {
 		words = append(words, word{text: w, annotation: true})
 	}
 	return words
