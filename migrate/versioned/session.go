@@ -3,11 +3,13 @@ package versioned
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/gormtenancy/tenancy"
@@ -36,10 +38,21 @@ func attest(ctx context.Context, conn *pgx.Conn, settings []tenancy.Setting) err
 			return err
 		}
 		if actual != s.Value {
-			return &tenancy.Error{Kind: tenancy.ErrMigration, Detail: fmt.Sprintf("a new session has %s = %s instead of %s; migrate over a connection to the server itself, not through a pooler", s.Name, actual, s.Value)}
+			return &tenancy.Error{Kind: tenancy.ErrMigration, Detail: fmt.Sprintf("a new session has %s = %s instead of %s; %s", s.Name, actual, s.Value, direct)}
 		}
 	}
 	return nil
+}
+
+const direct = "migrate over a connection to the server itself, not through a pooler"
+
+// pooled says what to do where a pooler refuses a session's settings.
+func pooled(err error) error {
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) && refused.Code == "08P01" {
+		return &tenancy.Error{Kind: tenancy.ErrMigration, Detail: direct, Cause: err}
+	}
+	return err
 }
 
 // configOf is how the connections of a pool were made.

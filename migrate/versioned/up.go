@@ -187,7 +187,7 @@ func (m *Migrator) run(ctx context.Context, t tenancy.Tenant, b tenancy.Binding,
 		if err != nil {
 			return err
 		}
-		return do(ctx, p)
+		return pooled(do(ctx, p))
 	})
 }
 

@@ -11,6 +11,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -23,9 +24,9 @@ const (
 )
 
 // NewPgBouncer starts PgBouncer in transaction mode in front of a database, with so many
-// connections to the server, and returns the role's DSN through it. It ends with the
-// test. Where there is no PgBouncer, the test is skipped or fails, as for a server.
-func NewPgBouncer(t testing.TB, p Postgres, connections int) string {
+// connections to the server, and returns the role's DSN through it. It lets no session begin
+// with a setting but those ignored, which it drops. It ends with the test. Where there is no PgBouncer, the test is skipped or fails, as for a server.
+func NewPgBouncer(t testing.TB, p Postgres, connections int, ignored ...string) string {
 	t.Helper()
 	program, err := bouncerProgram()
 	if err != nil {
@@ -35,7 +36,7 @@ func NewPgBouncer(t testing.TB, p Postgres, connections int) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config, err := bouncerConfig(t.TempDir(), p, port, connections)
+	config, err := bouncerConfig(t.TempDir(), p, port, connections, ignored)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +107,7 @@ func freePort(t testing.TB) (string, error) {
 }
 
 // bouncerConfig writes the configuration and the list of users.
-func bouncerConfig(dir string, p Postgres, port string, connections int) (string, error) {
+func bouncerConfig(dir string, p Postgres, port string, connections int, ignored []string) (string, error) {
 	server, err := url.Parse(p.DSN)
 	if err != nil {
 		return "", err
@@ -128,8 +129,8 @@ auth_file = %s
 pool_mode = transaction
 default_pool_size = %d
 max_client_conn = %d
-ignore_startup_parameters = extra_float_digits
-`, p.Name, server.Hostname(), server.Port(), p.Name, port, users, connections, bouncerClients), bouncerFileMode)
+ignore_startup_parameters = %s
+`, p.Name, server.Hostname(), server.Port(), p.Name, port, users, connections, bouncerClients, strings.Join(append([]string{"extra_float_digits"}, ignored...), ", ")), bouncerFileMode)
 }
 
 func throughBouncer(p Postgres, port string) (string, error) {
