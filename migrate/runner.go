@@ -18,7 +18,8 @@ func NewRunner(options ...Option) (*Runner, error) {
 	for _, option := range options {
 		option(&r.config)
 	}
-	return r, r.check()
+	err := r.check()
+	return r, err
 }
 
 // Run does work for each tenant, several at once, under a name that progress is shown by.

@@ -1,6 +1,8 @@
 package test
 
 import (
+	"context"
+	"database/sql"
 	"errors"
 	"strings"
 	"sync"
@@ -204,6 +206,31 @@ func TestVersionedStays(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	inTx := func(statement string) *goose.GoFunc {
+		return &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
+			_, err := tx.ExecContext(ctx, statement)
+			return err
+		}}
+	}
+	for name, up := range map[string]*goose.GoFunc{
+		"in Go":       inTx("DELETE FROM tenant_globex.steps"),
+		"in Go, path": inTx("SET search_path TO tenant_globex"),
+		"in Go, prepared": {RunDB: func(ctx context.Context, db *sql.DB) error {
+			stmt, err := db.PrepareContext(ctx, "DELETE FROM tenant_globex.steps")
+			if err == nil {
+				_, err = stmt.ExecContext(ctx)
+				_ = stmt.Close()
+			}
+			return err
+		}},
+	} {
+		m := s.versioned(t, versioned.Config{Go: []*goose.Migration{goose.NewGoMigration(1, up, nil), goose.NewGoMigration(2, inTx("DELETE FROM steps"), nil)}})
+		report, err := m.Up(t.Context(), migrate.Tenants(tenantsOf("initech")...))
+		if !errors.Is(err, tenancy.ErrRawSQL) || report.Results[0].Version != 0 {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	server.run(t, "DROP SCHEMA tenant_initech CASCADE")
 	same(t, "schemas", server.ask(t, `SELECT nspname FROM pg_namespace WHERE nspname LIKE 'tenant\_%'`), []string{"tenant_globex"})
 	same(t, "the other tenant", server.steps(t, "globex"), []string{"one"})
 	same(t, "outside", server.outside(t), nil)

@@ -8,21 +8,23 @@ import (
 )
 
 // inspect refuses files that lead out of the tenant's schema, where tenants have schemas.
-func (m *Migrator) inspect(ctx context.Context) error {
+// It returns what the statements are to be measured by when they run; nil where tenants
+// have no schemas.
+func (m *Migrator) inspect(ctx context.Context) (*place, error) {
 	shared, ok := m.in.Provider().(tenancy.SharedBinder)
 	if !ok || m.in.Dialect() != "postgres" {
-		return nil
+		return nil, nil //nolint:nilnil // there is nothing to measure by
 	}
 	schemas, err := m.schemas(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	common, err := m.common(schemas)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	p := place{common: common, shared: shared.SharedBinding().Names.Shared, isShared: m.in.IsShared, others: schemas}
-	return inspect(m.texts, p)
+	p := &place{common: common, shared: shared.SharedBinding().Names.Shared, isShared: m.in.IsShared, others: schemas}
+	return p, inspect(m.texts, p)
 }
 
 // schemas lists what schemas there are but PostgreSQL's own.

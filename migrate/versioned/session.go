@@ -19,8 +19,11 @@ import (
 // to their last, and nobody else's: the tenant's settings are what a session starts with.
 // A setting of a transaction would not do, since some statements run in none (CREATE INDEX
 // CONCURRENTLY), and one that is set later would have to be taken back.
-func session(config *pgx.ConnConfig, settings []tenancy.Setting) *sql.DB {
+func session(config *pgx.ConnConfig, settings []tenancy.Setting, w *watch) *sql.DB {
 	config = config.Copy()
+	if w.place != nil {
+		config.Tracer = w.over(config.Tracer)
+	}
 	for _, s := range settings {
 		config.RuntimeParams[s.Name] = s.Value
 	}

@@ -38,7 +38,7 @@ type place struct {
 // leaves says what in a text leads out of the tenant's schema. Empty: nothing. Migrations
 // are the same for all tenants, so that a schema that is named is the wrong one for all
 // but one at best.
-func (p place) leaves(words []word) string {
+func (p *place) leaves(words []word) string {
 	for i, w := range words {
 		switch {
 		case w.quote == '\'' && !strings.Contains(strings.ToLower(w.text), "search_path"):
@@ -46,8 +46,6 @@ func (p place) leaves(words []word) string {
 			return "search_path is set for the tenant already"
 		case w.quote == 0 && strings.EqualFold(w.text, "schema"):
 			return "it says SCHEMA; a migration works in the tenant's schema and on no other (quote a column of that name)"
-		case w.quote == 0 && strings.EqualFold(w.text, "envsub") && i > 0 && words[i-1].annotation:
-			return "it has ENVSUB; a text that is not known before it runs cannot be checked"
 		case i+2 < len(words) && words[i+1].text == "." && words[i+1].quote == 0 && p.foreign(words, i):
 			return fmt.Sprintf("it names the schema %s; leave schemas out, search_path finds the tenant's", w.text)
 		}
@@ -57,7 +55,7 @@ func (p place) leaves(words []word) string {
 
 // foreign reports whether the name at i, before a dot, is a schema that is not the
 // tenant's to use.
-func (p place) foreign(words []word, i int) bool {
+func (p *place) foreign(words []word, i int) bool {
 	name := words[i].name()
 	if i > 0 && words[i-1].text == "." || p.common[name] || !p.others[name] && !strings.HasPrefix(name, names.SchemaPrefix) {
 		return false
@@ -81,7 +79,7 @@ func reading(words []word, i int) bool {
 }
 
 // inspect refuses migrations that would leave the tenant's schema.
-func inspect(texts []text, p place) error {
+func inspect(texts []text, p *place) error {
 	for _, t := range texts {
 		if why := p.leaves(t.words); why != "" {
 			return &tenancy.Error{Kind: tenancy.ErrRawSQL, Detail: fmt.Sprintf("the migration %s leaves the tenant: %s", t.file, why)}

@@ -35,7 +35,7 @@ import (
 //
 // Where tenants have schemas, nothing is done for anybody if a file names a schema, other
 // than to read or refer to a shared model's table, or sets search_path:
-// [tenancy.ErrRawSQL]. Where tenants are kept apart by prefixes, SQL cannot be made to fit:
+// [tenancy.ErrRawSQL]. The same holds for what a migration in Go sends, when it does. Where tenants are kept apart by prefixes, SQL cannot be made to fit:
 // [tenancy.ErrUnsupportedDialect]. Under row-level security the tables of models that the
 // migrations made are given their policies afterwards, and a migration sees the rows that
 // the role sees without a tenant: none, unless the role is exempt.
@@ -52,7 +52,8 @@ func (m *Migrator) UpTo(ctx context.Context, tenants iter.Seq2[tenancy.Tenant, e
 }
 
 func (m *Migrator) upTo(ctx context.Context, tenants iter.Seq2[tenancy.Tenant, error], version int64) (*migrate.Report, error) {
-	if err := m.inspect(ctx); err != nil {
+	p, err := m.inspect(ctx)
+	if err != nil {
 		return &migrate.Report{}, m.failed(err, "up", tenancy.Tenant{})
 	}
 	var groups sync.Map // group → func() outcome
@@ -63,7 +64,7 @@ func (m *Migrator) upTo(ctx context.Context, tenants iter.Seq2[tenancy.Tenant, e
 			result.Err = m.failed(err, "up", t)
 			return
 		}
-		once, _ := groups.LoadOrStore(m.in.Provider().Group(t), sync.OnceValue(func() outcome { return m.up(ctx, t, version) }))
+		once, _ := groups.LoadOrStore(m.in.Provider().Group(t), sync.OnceValue(func() outcome { return m.up(ctx, t, version, p) }))
 		did := once.(func() outcome)()
 		result.Version, result.Changed, result.Err = did.version, did.changed, m.failed(did.err, "up", t)
 		if did.err == nil {
@@ -83,12 +84,13 @@ type outcome struct {
 // last first. 0 undoes them all. What is said of [Migrator.Up] holds for it.
 func (m *Migrator) DownTo(ctx context.Context, t tenancy.Tenant, version int64) error {
 	b, err := m.bind(t)
-	if err == nil {
-		err = m.inspect(ctx)
+	if err != nil {
+		return m.failed(err, "down", t)
 	}
+	p, err := m.inspect(ctx)
 	if err == nil {
-		err = m.run(ctx, t, b, func(ctx context.Context, p *goose.Provider) error {
-			_, err := p.DownTo(ctx, version)
+		err = m.run(ctx, t, b, p, func(ctx context.Context, g *goose.Provider) error {
+			_, err := g.DownTo(ctx, version)
 			return err
 		})
 	}
@@ -105,7 +107,7 @@ func (m *Migrator) bind(t tenancy.Tenant) (tenancy.Binding, error) {
 }
 
 // up brings one tenant to a version.
-func (m *Migrator) up(ctx context.Context, t tenancy.Tenant, target int64) (did outcome) {
+func (m *Migrator) up(ctx context.Context, t tenancy.Tenant, target int64, p *place) (did outcome) {
 	b, err := m.bind(t)
 	if err != nil {
 		return outcome{err: err}
@@ -119,8 +121,8 @@ func (m *Migrator) up(ctx context.Context, t tenancy.Tenant, target int64) (did 
 		if err != nil || len(m.set.lacking(before.versions, target)) == 0 {
 			return err
 		}
-		err = m.run(ctx, t, b, func(ctx context.Context, p *goose.Provider) error {
-			applied, err := p.UpTo(ctx, target)
+		err = m.run(ctx, t, b, p, func(ctx context.Context, g *goose.Provider) error {
+			applied, err := g.UpTo(ctx, target)
 			did.changed = did.changed || len(applied) > 0
 			return err
 		})
@@ -160,13 +162,14 @@ func (m *Migrator) found(ctx context.Context, t tenancy.Tenant) error {
 }
 
 // run lets goose do something for a tenant while nobody else can.
-func (m *Migrator) run(ctx context.Context, t tenancy.Tenant, b tenancy.Binding, do func(context.Context, *goose.Provider) error) error {
+func (m *Migrator) run(ctx context.Context, t tenancy.Tenant, b tenancy.Binding, p *place, do func(context.Context, *goose.Provider) error) error {
 	pool, release, err := m.pool(ctx, b)
 	if err != nil {
 		return err
 	}
 	defer release()
-	open, err := m.opener(ctx, pool, b)
+	w := &watch{place: p}
+	open, err := m.opener(ctx, pool, b, w)
 	if err != nil {
 		return err
 	}
@@ -183,11 +186,11 @@ func (m *Migrator) run(ctx context.Context, t tenancy.Tenant, b tenancy.Binding,
 				err = closeErr
 			}
 		}()
-		p, err := m.set.provider(dialects[m.in.Dialect()], db, m.set.sqlFiles())
+		g, err := m.set.provider(dialects[m.in.Dialect()], db, m.set.sqlFiles())
 		if err != nil {
 			return err
 		}
-		return pooled(do(ctx, p))
+		return w.reason(pooled(do(ctx, g)))
 	})
 }
 
@@ -206,7 +209,7 @@ func ownStructures(b tenancy.Binding) bool { return b.Names.Schema != "" || b.Po
 
 // opener makes what opens a database in which everything is the tenant's. It asks the pool
 // now: the lock may take its last connection.
-func (m *Migrator) opener(ctx context.Context, pool *sql.DB, b tenancy.Binding) (func(tx gorm.ConnPool) *sql.DB, error) {
+func (m *Migrator) opener(ctx context.Context, pool *sql.DB, b tenancy.Binding, w *watch) (func(tx gorm.ConnPool) *sql.DB, error) {
 	if m.in.Dialect() == "sqlite" {
 		return pinned, nil
 	}
@@ -218,7 +221,7 @@ func (m *Migrator) opener(ctx context.Context, pool *sql.DB, b tenancy.Binding) 
 	if b.Names.Schema != "" {
 		settings = append(settings, b.Settings...)
 	}
-	return func(gorm.ConnPool) *sql.DB { return session(config, settings) }, nil
+	return func(gorm.ConnPool) *sql.DB { return session(config, settings, w) }, nil
 }
 
 // exclusively runs fn while nobody else migrates the tenant. SQLite's lock is the

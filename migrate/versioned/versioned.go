@@ -24,9 +24,8 @@ type Config struct {
 	Files fs.FS
 	// Go lists the migrations that are written in Go. Those that were registered with
 	// goose for the whole program are not seen. The context of a migration names the
-	// tenant (tenancy.FromContext), and the transaction or the pool that it is given is
-	// bound to it; a migration that leaves the tenant by a statement of its own is not
-	// stopped, as one in Files is.
+	// tenant (tenancy.FromContext) where tenants have tables of their own, and the
+	// transaction or the pool that it is given is bound to it.
 	Go []*goose.Migration
 	// Table is the name of the table of versions. Empty: "goose_db_version".
 	Table string

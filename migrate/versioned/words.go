@@ -5,9 +5,8 @@ import "strings"
 // word is a word of SQL as PostgreSQL reads it, a quoted name, a literal, or one
 // character of punctuation.
 type word struct {
-	text       string // without quotes
-	quote      byte   // 0: none
-	annotation bool   // of goose, in a comment
+	text  string // without quotes
+	quote byte   // 0: none
 }
 
 // name is the word as a name: without quotes, in lower case.
@@ -19,8 +18,8 @@ func (w word) name() string {
 }
 
 // wordsOf reads a text to its end, whatever it is. The bodies of functions are read as
-// what they are: more SQL, and so is what they may EXECUTE. Of comments only goose's
-// annotations are of interest.
+// what they are: more SQL, and so is what they may EXECUTE. Comments are
+// left out.
 func wordsOf(src string) []word { return read(src, false) }
 
 func read(src string, body bool) []word {
@@ -34,8 +33,7 @@ func read(src string, body bool) []word {
 	for src != "" {
 		switch c := src[0]; {
 		case strings.HasPrefix(src, "--"):
-			line, rest, _ := strings.Cut(src, "\n")
-			words, src = append(words, annotations(line)...), rest
+			_, src, _ = strings.Cut(src, "\n")
 		case strings.HasPrefix(src, "/*"):
 			src = afterComment(src)
 		case c == '\'' || c == '"':
@@ -71,19 +69,6 @@ func read(src string, body bool) []word {
 
 func letter(c byte) bool {
 	return c == '_' || c >= 0x80 || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
-}
-
-// annotations are the words of goose in a comment.
-func annotations(line string) []word {
-	said, is := strings.CutPrefix(strings.TrimSpace(strings.TrimPrefix(line, "--")), "+goose")
-	if !is {
-		return nil
-	}
-	words := []word{{text: ";", annotation: true}}
-	for w := range strings.FieldsSeq(said) {
-		words = append(words, word{text: w, annotation: true})
-	}
-	return words
 }
 
 // afterComment skips a comment, and those inside it.
