@@ -132,7 +132,11 @@ func TestRequireModels(t *testing.T) {
 			_, err := tenancy.Table(s.as("acme"), "leafs")
 			must(t, err)
 			s.up(t, tenantsOf("acme"))
-			time.Sleep(1100 * time.Millisecond)
+			if name == "database" { // the others are asked about by another process, so to say
+				time.Sleep(1100 * time.Millisecond)
+			} else {
+				s = open(t, root, now, migrate.Current())
+			}
 			run(false)
 			if own := s.kind.name != "shared" && s.kind.name != "rls"; own {
 				wantKind(t, s.as("globex").Find(&[]leafLater{}).Error, tenancy.ErrBehind)

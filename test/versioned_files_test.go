@@ -145,6 +145,11 @@ func TestVersionedRefuses(t *testing.T) {
 	wellMade(t, prefix.versioned(t, files).DownTo(t.Context(), tenancy.Tenant{ID: "acme"}, 0), tenancy.ErrUnsupportedDialect, "migrate.Up")
 	same(t, "tables", prefix.objects(t), nil)
 
+	require, err := versioned.Current(files)
+	must(t, err)
+	guarded := openSite(t, bySchema, setup{tenancy: tenancy.Config{Require: require}})
+	wantKind(t, guarded.as("acme").Find(&[]note{}).Error, tenancy.ErrUnsupportedDialect)
+
 	s := openKeelFiles(t, "")
 	for name, config := range map[string]versioned.Config{
 		"no migrations":   {},

@@ -156,6 +156,17 @@ func TestVersionedStops(t *testing.T) {
 	}
 }
 
+// TestVersionedTimeout: a statement lasts no longer than the options say.
+func TestVersionedTimeout(t *testing.T) {
+	s := openKeels(t, newPG(t), pgSchema)
+	files := fstest.MapFS{"1_x.sql": file("-- +goose Up\nSELECT pg_sleep(30);\n")}
+	report, err := s.versioned(t, versioned.Config{Files: files}, migrate.StatementTimeout(100*time.Millisecond)).Up(t.Context(), migrate.Tenants(numbered(1)...))
+	var its *pgconn.PgError
+	if !errors.As(err, &its) || its.Code != "57014" || report.Count(migrate.Failed) != 1 {
+		t.Errorf("%v: %v", states(report), err)
+	}
+}
+
 // TestVersionedTogether: of several runs at once each tenant is migrated once.
 func TestVersionedTogether(t *testing.T) {
 	server := newPG(t)

@@ -25,7 +25,7 @@ func (c current) Met(ctx context.Context, in *tenancy.Installation, t tenancy.Te
 	if _, known := dialects[in.Dialect()]; !known {
 		return unsupported(in.Dialect())
 	}
-	b, err := in.Bind(t)
+	b, err := bindingOf(in, t)
 	if err != nil {
 		return err
 	}

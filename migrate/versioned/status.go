@@ -14,7 +14,7 @@ import (
 // [migrate.UpToDate], [migrate.Behind] with [tenancy.ErrBehind], or [migrate.Missing] with
 // [tenancy.ErrNotProvisioned]. The report's error is for those that could not be asked.
 func (m *Migrator) Status(ctx context.Context, tenants iter.Seq2[tenancy.Tenant, error]) (*migrate.Report, error) {
-	return m.Run(ctx, "status", tenants, func(ctx context.Context, result *migrate.Result) {
+	return m.runner.Run(ctx, "status", tenants, func(ctx context.Context, result *migrate.Result) {
 		result.State, result.Version, result.Err = m.status(ctx, result.Tenant)
 		result.Err = m.failed(result.Err, "status", result.Tenant)
 	})

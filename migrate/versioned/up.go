@@ -57,7 +57,7 @@ func (m *Migrator) upTo(ctx context.Context, tenants iter.Seq2[tenancy.Tenant, e
 		return &migrate.Report{}, m.failed(err, "up", tenancy.Tenant{})
 	}
 	var groups sync.Map // group → func() outcome
-	return m.Run(ctx, "up", tenants, func(ctx context.Context, result *migrate.Result) {
+	return m.runner.Run(ctx, "up", tenants, func(ctx context.Context, result *migrate.Result) {
 		t := result.Tenant
 		result.State = migrate.Failed
 		if _, err := m.bind(t); err != nil {
@@ -99,7 +99,11 @@ func (m *Migrator) DownTo(ctx context.Context, t tenancy.Tenant, version int64) 
 
 // bind is where a tenant's migrations run.
 func (m *Migrator) bind(t tenancy.Tenant) (tenancy.Binding, error) {
-	b, err := m.in.Bind(t)
+	return bindingOf(m.in, t)
+}
+
+func bindingOf(in *tenancy.Installation, t tenancy.Tenant) (tenancy.Binding, error) {
+	b, err := in.Bind(t)
 	if err == nil && b.Names.Prefix != "" {
 		err = &tenancy.Error{Kind: tenancy.ErrUnsupportedDialect, Detail: "tenants have prefixes here, which the SQL of a migration cannot be given with certainty; use a file for each tenant (strategies.Database), or migrate.Up"}
 	}
@@ -112,7 +116,7 @@ func (m *Migrator) up(ctx context.Context, t tenancy.Tenant, target int64, p *pl
 	if err != nil {
 		return outcome{err: err}
 	}
-	err = m.Retry(ctx, func() error {
+	err = m.runner.Retry(ctx, func() error {
 		if err := m.found(ctx, t); err != nil {
 			return err
 		}
@@ -156,7 +160,7 @@ func (m *Migrator) found(ctx context.Context, t tenancy.Tenant) error {
 	if !own {
 		return nil
 	}
-	lock, statement := m.Limits()
+	lock, statement := m.runner.Limits()
 	_, err := fleet.Apply(ctx, t, tenancy.Change{Script: &tenancy.Script{}, LockTimeout: lock, StatementTimeout: statement})
 	return err
 }
@@ -217,7 +221,7 @@ func (m *Migrator) opener(ctx context.Context, pool *sql.DB, b tenancy.Binding, 
 	if err != nil {
 		return nil, err
 	}
-	settings := limits(m.Limits())
+	settings := limits(m.runner.Limits())
 	if b.Names.Schema != "" {
 		settings = append(settings, b.Settings...)
 	}
@@ -228,7 +232,7 @@ func (m *Migrator) opener(ctx context.Context, pool *sql.DB, b tenancy.Binding, 
 // database's own, and waited for as long as the options say.
 func (m *Migrator) exclusively(ctx context.Context, pool *sql.DB, t tenancy.Tenant, fn func(tx gorm.ConnPool) error) error {
 	key := m.in.Provider().Group(t)
-	patience, _ := m.Limits()
+	patience, _ := m.runner.Limits()
 	if m.in.Dialect() != "sqlite" || patience == 0 {
 		return ddl.Exclusive(ctx, pool, m.in.Dialect(), key, fn)
 	}

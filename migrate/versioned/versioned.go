@@ -37,11 +37,10 @@ type Config struct {
 // Migrator brings tenants from version to version. Its methods may be called from several
 // goroutines, and from several processes, at once.
 type Migrator struct {
-	*migrate.Runner
-
-	set   *set
-	in    *tenancy.Installation
-	texts []text // of the files, to be inspected
+	runner *migrate.Runner
+	set    *set
+	in     *tenancy.Installation
+	texts  []text // of the files, to be inspected
 }
 
 // New returns a migrator for the handle db, on which the plugin was installed. Options
@@ -70,7 +69,7 @@ func New(db *gorm.DB, config Config, options ...migrate.Option) (*Migrator, erro
 	if err != nil {
 		return nil, badConfig(err)
 	}
-	return &Migrator{Runner: runner, set: migrations, in: in, texts: texts}, nil
+	return &Migrator{runner: runner, set: migrations, in: in, texts: texts}, nil
 }
 
 // dialects are goose's names of the databases that this package knows how to bind.
