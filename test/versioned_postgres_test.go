@@ -264,6 +264,13 @@ func TestVersionedOwner(t *testing.T) {
 		t.Error("two tenants have one schema")
 	}
 	wantKind(t, of(t, report, "second").Err, tenancy.ErrTenantMismatch)
+	wantKind(t, m.DownTo(t.Context(), tenancy.Tenant{ID: "second", Schema: "their_own"}, 0), tenancy.ErrTenantMismatch)
+	wantKind(t, m.DownTo(t.Context(), tenancy.Tenant{ID: "nobody"}, 0), tenancy.ErrNotProvisioned)
+	report, err = m.Status(t.Context(), migrate.Tenants(tenancy.Tenant{ID: "first", Schema: "their_own"}, tenancy.Tenant{ID: "second", Schema: "their_own"}))
+	if err == nil || report.Results[0].State != migrate.UpToDate {
+		t.Errorf("%v: %v", states(report), err)
+	}
+	wantKind(t, report.Results[1].Err, tenancy.ErrTenantMismatch)
 }
 
 // TestVersionedRLS migrates the one set of tables once, and gives them their policies.

@@ -25,17 +25,14 @@ func (m *Migrator) status(ctx context.Context, t tenancy.Tenant) (migrate.State,
 	if err != nil {
 		return migrate.Failed, 0, err
 	}
-	h, err := m.applied(ctx, b)
-	switch {
-	case errors.Is(err, tenancy.ErrNotProvisioned):
+	if err := m.owned(ctx, t); errors.Is(err, tenancy.ErrNotProvisioned) {
 		return migrate.Missing, 0, err
-	case err != nil:
+	} else if err != nil {
 		return migrate.Failed, 0, err
 	}
-	if there, err := m.there(ctx, t, h); err != nil {
+	h, err := m.applied(ctx, b)
+	if err != nil {
 		return migrate.Failed, 0, err
-	} else if !there {
-		return migrate.Missing, 0, &tenancy.Error{Kind: tenancy.ErrNotProvisioned, Tenant: t.ID, Detail: "the database knows nothing of the tenant; run Up of package versioned"}
 	}
 	if err := m.set.behind(h, t); err != nil {
 		return migrate.Behind, h.latest, err
@@ -43,18 +40,26 @@ func (m *Migrator) status(ctx context.Context, t tenancy.Tenant) (migrate.State,
 	return migrate.UpToDate, h.latest, nil
 }
 
-// there reports whether a tenant is known to the database: one that has a version is.
-func (m *Migrator) there(ctx context.Context, t tenancy.Tenant, h history) (bool, error) {
+// owned returns nil where the structures by a tenant's name are there and its own.
+func (m *Migrator) owned(ctx context.Context, t tenancy.Tenant) error {
 	fleet, own := m.in.Provider().(tenancy.Fleet)
-	if !own || len(h.versions) > 0 {
-		return true, nil
+	if !own {
+		return nil
 	}
 	found, err := fleet.Survey(ctx, []tenancy.Tenant{t})
 	if err != nil {
-		return false, err
+		return err
 	}
-	structure := found[m.in.Provider().Group(t)]
-	return structure.Owner != "", structure.Err
+	switch structure := found[m.in.Provider().Group(t)]; {
+	case structure.Err != nil:
+		return structure.Err
+	case structure.Owner == "":
+		return &tenancy.Error{Kind: tenancy.ErrNotProvisioned, Tenant: t.ID, Detail: "the database knows nothing of the tenant; run Up of package versioned"}
+	case structure.Owner != t.ID:
+		return &tenancy.Error{Kind: tenancy.ErrTenantMismatch, Tenant: t.ID, Detail: fmt.Sprintf("%q belongs to the tenant %q; give each tenant a name of its own", m.in.Provider().Group(t), structure.Owner)}
+	default:
+		return nil
+	}
 }
 
 // behind makes the error for a tenant that lacks versions.

@@ -35,7 +35,10 @@ import (
 //
 // Where tenants have schemas, nothing is done for anybody if a file names a schema, other
 // than to read or refer to a shared model's table, or sets search_path:
-// [tenancy.ErrRawSQL]. The same holds for what a migration in Go sends, when it does. Where tenants are kept apart by prefixes, SQL cannot be made to fit:
+// [tenancy.ErrRawSQL]. What a migration in Go sends is looked at when it is sent. A text
+// that is put together inside the database from pieces is not seen through.
+//
+// Where tenants are kept apart by prefixes, SQL cannot be made to fit:
 // [tenancy.ErrUnsupportedDialect]. Under row-level security the tables of models that the
 // migrations made are given their policies afterwards, and a migration sees the rows that
 // the role sees without a tenant: none, unless the role is exempt.
@@ -81,10 +84,14 @@ type outcome struct {
 }
 
 // DownTo takes one tenant back to a version: the migrations after it are undone, the
-// last first. 0 undoes them all. What is said of [Migrator.Up] holds for it.
+// last first. 0 undoes them all. What is said of [Migrator.Up] holds for it, but nothing
+// is created: a tenant that is missing is [tenancy.ErrNotProvisioned].
 func (m *Migrator) DownTo(ctx context.Context, t tenancy.Tenant, version int64) error {
 	b, err := m.bind(t)
 	if err != nil {
+		return m.failed(err, "down", t)
+	}
+	if err := m.owned(ctx, t); err != nil {
 		return m.failed(err, "down", t)
 	}
 	p, err := m.inspect(ctx)
