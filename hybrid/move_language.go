@@ -54,8 +54,10 @@ var languages = map[string]language{
 		reading:    &sql.TxOptions{ReadOnly: true},
 		settings: []tenancy.Setting{
 			{Name: freeze.Setting, Value: freeze.On},
-			{Name: "DateStyle", Value: "ISO, YMD"}, {Name: "IntervalStyle", Value: "postgres"},
-			{Name: "extra_float_digits", Value: "3"}, {Name: "bytea_output", Value: "hex"},
+			{Name: "DateStyle", Value: "ISO, YMD"},
+			{Name: "IntervalStyle", Value: "postgres"},
+			{Name: "extra_float_digits", Value: "3"},
+			{Name: "bytea_output", Value: "hex"},
 		},
 		value: func(column string) string { return column + "::text" },
 		parameter: func(at int, columnType string) string {

@@ -3,6 +3,7 @@ package hybrid
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"gorm.io/gorm"
@@ -212,8 +213,8 @@ func (s *side) empty(ctx context.Context, tx gorm.ConnPool, tables []*table) err
 			}
 		}
 	}
-	for i := len(tables) - 1; i >= 0; i-- {
-		if _, err := tx.ExecContext(ctx, "DELETE FROM "+s.table(tables[i].logical)+where, args...); err != nil {
+	for _, t := range slices.Backward(tables) {
+		if _, err := tx.ExecContext(ctx, "DELETE FROM "+s.table(t.logical)+where, args...); err != nil {
 			return err
 		}
 	}

@@ -37,7 +37,10 @@ func New(db *gorm.DB, options ...Option) (*Migrator, error) {
 	for _, option := range options {
 		option(&m.config)
 	}
-	return m, m.check()
+	if err := m.check(); err != nil {
+		return nil, err
+	}
+	return m, nil
 }
 
 // Provision creates the tenant's structures, the shared ones too where they are

@@ -58,13 +58,13 @@ func cell(text string) string {
 
 // sum counts the tenants by state.
 func (r *Report) sum() string {
-	text := fmt.Sprintf("%d tenants", len(r.Results))
+	parts := []string{fmt.Sprintf("%d tenants", len(r.Results))}
 	for _, state := range []State{Done, UpToDate, Behind, Drifted, Missing, Failed, Skipped} {
 		if n := r.Count(state); n > 0 {
-			text += fmt.Sprintf(", %d %s", n, state)
+			parts = append(parts, fmt.Sprintf("%d %s", n, state))
 		}
 	}
-	return text
+	return strings.Join(parts, ", ")
 }
 
 // MarshalJSON writes a result with its error as a text and its time in milliseconds.

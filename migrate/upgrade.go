@@ -208,7 +208,8 @@ func (u *upgrade) verify(ctx context.Context, r *run) error {
 	for i := range r.results {
 		if did, again := mended[u.key(r.results[i].Tenant)]; again && r.results[i].State == Done {
 			r.results[i].Note = did.note
-			if r.results[i].Err = u.m.failed(did.err, "up", r.results[i].Tenant); did.err != nil {
+			r.results[i].Err = u.m.failed(did.err, "up", r.results[i].Tenant)
+			if did.err != nil {
 				r.results[i].State = Failed
 			}
 		}

@@ -111,7 +111,7 @@ func (p filePool) lease(ctx context.Context) (opened, func(), error) {
 		if err != nil {
 			return opened{}, release, err
 		}
-		current, err := p.current(lent)
+		current, err := p.current(lent) //nolint:contextcheck // it waits for nobody
 		switch {
 		case err == nil && current && lent.owner == p.id:
 			return lent, release, nil

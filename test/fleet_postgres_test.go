@@ -150,10 +150,10 @@ func asTable(t *testing.T, r *migrate.Report, words ...string) {
 	var read struct {
 		Counts  map[migrate.State]int `json:"counts"`
 		Tenants []struct {
-			Tenant  string
-			State   migrate.State
-			Differs []string
-		}
+			Tenant  string        `json:"tenant"`
+			State   migrate.State `json:"state"`
+			Differs []string      `json:"differs"`
+		} `json:"tenants"`
 	}
 	must(t, json.Unmarshal(text, &read))
 	if len(read.Tenants) != len(r.Results) || read.Counts[migrate.UpToDate] != r.Count(migrate.UpToDate) {

@@ -53,8 +53,8 @@ func TestMoveUnderLoad(t *testing.T) {
 		busy := l.run(t, span, func(ctx context.Context) {
 			for to := hybrid.TierPremium; moves < 2 || ctx.Err() == nil; moves++ {
 				s.move(t, to, hybrid.KeepSource(), hybrid.BatchSize(20))
-				l.barrier.Lock()   // until nobody is on the old way
-				l.barrier.Unlock() //nolint:staticcheck // that was all
+				l.barrier.Lock() // until nobody is on the old way
+				l.barrier.Unlock()
 				must(t, hybrid.Finish(context.WithoutCancel(ctx), s.db, acme))
 				to = map[string]string{hybrid.TierPremium: hybrid.TierStandard, hybrid.TierStandard: hybrid.TierPremium}[to]
 			}
@@ -88,7 +88,7 @@ func (l *load) run(t *testing.T, span time.Duration, besides func(context.Contex
 				select {
 				case <-done:
 					return
-				case <-time.After(time.Duration(rand.Int64N(int64(2 * loadPause)))): //nolint:gosec // no secret
+				case <-time.After(time.Duration(rand.Int64N(int64(2 * loadPause)))):
 				}
 				l.request(t, l.ledgers[n%len(l.ledgers)])
 			}
@@ -129,7 +129,7 @@ func (l *load) request(t *testing.T, led *ledger) {
 // act makes one request, and says what it has done if it is acknowledged. What is refused
 // must have done nothing.
 func (l *load) act(t *testing.T, db *gorm.DB, led *ledger) (*effect, error) {
-	switch what := rand.IntN(10); { //nolint:gosec // no secret
+	switch what := rand.IntN(10); {
 	case what < 4:
 		var rows []folio
 		err := db.Preload("Sheets").Limit(50).Find(&rows).Error
@@ -164,7 +164,7 @@ func (l *load) act(t *testing.T, db *gorm.DB, led *ledger) (*effect, error) {
 		}
 		return &effect{kept: map[int64]string{id: was}}, changed.Error
 	}
-	body := fmt.Sprint("body ", rand.Int64()) //nolint:gosec // no secret
+	body := fmt.Sprint("body ", rand.Int64())
 	if changed = changed.Update("body", body); changed.Error == nil {
 		return &effect{made: map[int64]string{id: body}}, wantOne(changed)
 	}

@@ -156,7 +156,7 @@ func TestMoveFlip(t *testing.T) {
 		_, err = hybrid.Move(t.Context(), s.db, acme, "gold", hybrid.Flip(s.flip))
 		wantKind(t, err, tenancy.ErrInvalidTenant)
 		fails := func(context.Context, tenancy.Tenant) error { return errFlip }
-		if _, err := hybrid.Move(t.Context(), s.db, acme, hybrid.TierPremium, hybrid.Flip(fails)); err != errFlip { //nolint:errorlint // the very same
+		if _, err := hybrid.Move(t.Context(), s.db, acme, hybrid.TierPremium, hybrid.Flip(fails)); err != errFlip {
 			t.Errorf("got %v", err)
 		}
 		wantKind(t, s.as("acme").Create(&folio{ID: 60, Owner: "acme"}).Error, tenancy.ErrMoving)

@@ -124,7 +124,7 @@ func (t Table) when(e event, literal func(string) string) string {
 		return ""
 	}
 	var conditions []string
-	for _, row := range strings.Fields(e.changes) {
+	for row := range strings.FieldsSeq(e.changes) {
 		conditions = append(conditions, row+"."+t.Column+" = "+literal(t.Tenant))
 	}
 	return " WHEN (" + strings.Join(conditions, " OR ") + ")"

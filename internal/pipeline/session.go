@@ -39,7 +39,7 @@ func sessionOf(conn *pgx.Conn) *session {
 	}
 	config := conn.Config()
 	s := &session{conn: conn.PgConn(), outer: conn, types: conn.TypeMap(), mode: config.DefaultQueryExecMode}
-	s.tracer, _ = config.Tracer.(pgx.QueryTracer)
+	s.tracer = config.Tracer
 	// The only error is for a size below one.
 	s.statements, _ = simplelru.NewLRU(maxStatements, func(_ string, old *pgconn.StatementDescription) {
 		if old != nil {

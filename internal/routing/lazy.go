@@ -179,7 +179,7 @@ func (c *lazyConn) first(ctx context.Context, send func(conn any, o Opening) err
 		if !errors.Is(err, ErrNoPipeline) {
 			return true, err
 		}
-		if err := c.Rollback(); err != nil {
+		if err := c.Rollback(); err != nil { //nolint:contextcheck // it has a context of its own, which outlives ctx
 			return true, err
 		}
 	}

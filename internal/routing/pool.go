@@ -171,7 +171,7 @@ func (p *Pool) stream(ctx context.Context, pool gorm.ConnPool, target *Target, f
 			return rows, err
 		}
 	}
-	rows, finish, err := querySettled(ctx, pool, target, query, args)
+	rows, finish, err := querySettled(ctx, pool, target, query, args) //nolint:rowserrcheck // the stream asks
 	if err != nil {
 		return nil, err
 	}
