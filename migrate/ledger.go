@@ -175,7 +175,7 @@ func (l ledger) writeSome(ctx context.Context, pool gorm.ConnPool, entries []ent
 }
 
 // forget removes a tenant's entry.
-func (l ledger) forget(ctx context.Context, name string) error {
+func (l ledger) forget(ctx context.Context, name, id string) error {
 	base, err := l.in.Base()
 	if err != nil {
 		return err
@@ -183,6 +183,6 @@ func (l ledger) forget(ctx context.Context, name string) error {
 	if there, err := l.exists(ctx, base); err != nil || !there {
 		return err
 	}
-	_, err = base.ExecContext(ctx, "DELETE FROM "+l.table+" WHERE name = "+l.mark(1), name) //nolint:gosec // a quoted name
+	_, err = base.ExecContext(ctx, "DELETE FROM "+l.table+" WHERE name = "+l.mark(1)+" AND tenant_id = "+l.mark(2), name, id) //nolint:gosec // a quoted name
 	return err
 }

@@ -67,8 +67,10 @@ func (m *Migrator) Destroy(ctx context.Context, t tenancy.Tenant) error {
 	if _, err := m.in.Bind(t); err != nil {
 		return m.complete(err, "destroy", t)
 	}
-	if err := m.ledger.forget(ctx, m.in.Provider().Group(t)); err != nil {
-		return m.failed(err, "destroy", t)
+	if m.fleet != nil {
+		if err := m.ledger.forget(ctx, m.in.Provider().Group(t), t.ID); err != nil {
+			return m.failed(err, "destroy", t)
+		}
 	}
 	return m.failed(m.in.Provider().Destroy(ctx, t), "destroy", t)
 }

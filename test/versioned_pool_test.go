@@ -52,7 +52,15 @@ func TestVersionedCancelled(t *testing.T) {
 	all := numbered(8)
 	ctx, cancel := context.WithCancel(t.Context())
 	var calls atomic.Int64
-	config := versioned.Config{Files: keelFiles(), Go: []*goose.Migration{goose.NewGoMigration(4, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
+	files := keelFiles()
+	// Outside a transaction a migration may end half way, so it is one that can be repeated.
+	files["00003_index.sql"] = file(`-- +goose NO TRANSACTION
+-- +goose Up
+DROP INDEX CONCURRENTLY IF EXISTS keels_name;
+CREATE INDEX CONCURRENTLY keels_name ON keels (name);
+INSERT INTO steps SELECT 'three' WHERE NOT EXISTS (SELECT 1 FROM steps WHERE step = 'three');
+`)
+	config := versioned.Config{Files: files, Go: []*goose.Migration{goose.NewGoMigration(4, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
 		if calls.Add(1) == 3 {
 			cancel()
 		}
