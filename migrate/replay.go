@@ -65,11 +65,11 @@ func (b *batch) lead(ctx context.Context, t tenancy.Tenant) (led bool, did outco
 
 // replay runs the canary's statements for another tenant.
 func (b *batch) replay(ctx context.Context, t tenancy.Tenant) outcome {
-	_, skipped, err := b.u.apply(ctx, t, b.script, b.after)
+	did, skipped, err := b.u.apply(ctx, t, b.script, b.after)
 	if err == nil && !skipped {
 		b.u.ended(t, b.after, b)
 	}
-	return outcome{err: err, changed: err == nil && !skipped}
+	return outcome{err: err, changed: err == nil && !skipped && (did.New || len(did.Statements) > 0)}
 }
 
 // alone lets AutoMigrate migrate one tenant, and says why.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/singleflight"
 	"gorm.io/gorm"
@@ -151,7 +152,7 @@ func (p filePool) open(ctx context.Context) (opened, error) {
 	if _, dying := p.files.dying.Load(p.name); dying || file == nil {
 		return opened{}, missing(tenancy.Tenant{ID: p.id}, err)
 	}
-	pool, err := p.files.cfg.open(p.files.in, p.files.dsn(p.name, "rw", "WAL"))
+	pool, err := p.connect(ctx)
 	if err != nil {
 		return opened{}, err
 	}
@@ -164,6 +165,22 @@ func (p filePool) open(ctx context.Context) (opened, error) {
 	}
 	pool.owner, pool.file = p.id, file
 	return pool, nil
+}
+
+// connect opens a file. The first to do so turns on its write-ahead log, for which SQLite
+// lets nobody else in and waits for nobody, so this waits.
+func (p filePool) connect(ctx context.Context) (opened, error) {
+	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
+		pool, err := p.files.cfg.open(p.files.in, p.files.dsn(p.name, "rw", "WAL"))
+		if err == nil || !ddl.Busy(err) {
+			return pool, err
+		}
+		select {
+		case <-ctx.Done():
+			return opened{}, err
+		case <-time.After(pause):
+		}
+	}
 }
 
 // dsn makes the address of a file. Both the common drivers' ways to say a setting are

@@ -41,7 +41,7 @@ func exclusiveSQLite(ctx context.Context, conn *sql.Conn, fn func(tx gorm.ConnPo
 func beginImmediate(ctx context.Context, conn *sql.Conn) error {
 	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
 		_, err := conn.ExecContext(ctx, "BEGIN IMMEDIATE")
-		if err == nil || !busy(err) {
+		if err == nil || !Busy(err) {
 			return err
 		}
 		select {
@@ -52,7 +52,8 @@ func beginImmediate(ctx context.Context, conn *sql.Conn) error {
 	}
 }
 
-func busy(err error) bool {
+// Busy recognises that another connection has the lock of a database or a table of SQLite.
+func Busy(err error) bool {
 	return strings.Contains(err.Error(), "database is locked") || strings.Contains(err.Error(), "database table is locked")
 }
 
