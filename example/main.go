@@ -60,7 +60,7 @@ func onSQLite(ctx context.Context) (err error) {
 	base := func(name string) gorm.Dialector {
 		return sqlite.Open(filepath.Join(dir, name+".db") + "?_foreign_keys=on&_journal_mode=WAL&_busy_timeout=5000")
 	}
-	return tellAll(ctx, []chapter{
+	if err := tellAll(ctx, []chapter{
 		{
 			title:    "Schema: tables of its own for each tenant",
 			promise:  "On SQLite a schema is a table prefix. Raw SQL is given the tenant's names.",
@@ -76,7 +76,10 @@ func onSQLite(ctx context.Context) (err error) {
 			promise:  "The column is the only wall, so raw SQL is refused.",
 			strategy: strategies.Shared{}, base: base("shared"), rawRefused: true,
 		},
-	})
+	}); err != nil {
+		return err
+	}
+	return tellHybrid(ctx, base("hybrid"), strategies.Shared{})
 }
 
 func tellAll(ctx context.Context, chapters []chapter) error {

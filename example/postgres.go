@@ -59,7 +59,11 @@ func onPostgres(ctx context.Context, server string) (err error) {
 			return err
 		}
 	}
-	return nil
+	database := name + "_hybrid"
+	address.Path = "/" + database
+	return inDatabase(admin, database, name, func() error {
+		return tellHybrid(ctx, postgres.Open(address.String()), strategies.RLS{})
+	})
 }
 
 // inDatabase creates a database, and removes it after fn.
