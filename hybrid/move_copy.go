@@ -15,9 +15,6 @@ import (
 // prepare provisions the target and looks at both sides, before anything is refused.
 func (m *mover) prepare(ctx context.Context) (err error) {
 	m.tell(MoveProgress{Step: stepFreezing})
-	if err := m.point("prepare"); err != nil {
-		return err
-	}
 	if err := m.in.MigrateShared(ctx); err != nil {
 		return err
 	}
@@ -30,9 +27,6 @@ func (m *mover) prepare(ctx context.Context) (err error) {
 
 // freeze makes the source refuse writes. When it returns, all that were let through are there.
 func (m *mover) freeze(ctx context.Context) error {
-	if err := m.point("freeze"); err != nil {
-		return err
-	}
 	return m.each(ctx, m.from.language.freeze, m.from)
 }
 
@@ -153,9 +147,6 @@ func (m *mover) copyTable(ctx context.Context, t *table) error {
 	var sum checksum
 	m.tell(MoveProgress{Step: stepCopying, Table: t.logical, Total: total})
 	err = m.from.scan(ctx, t, m.batch, source, func(rows batch) error {
-		if err := m.point("copy " + t.logical); err != nil {
-			return err
-		}
 		if err := sum.add(rows); err != nil {
 			return err
 		}
@@ -180,9 +171,6 @@ func (m *mover) copyLate(ctx context.Context, t *table) error {
 		return nil
 	}
 	return m.from.scan(ctx, t, m.batch, source, func(rows batch) error {
-		if err := m.point("refer " + t.logical); err != nil {
-			return err
-		}
 		return m.to.write(ctx, func(tx gorm.ConnPool) error { return m.to.refer(ctx, tx, t, rows) })
 	})
 }
@@ -192,9 +180,6 @@ func (m *mover) compare(ctx context.Context) error {
 	for i, t := range m.tables {
 		copied := m.report.Tables[i]
 		m.tell(MoveProgress{Step: "comparing", Table: t.logical, Total: copied.Rows})
-		if err := m.point("compare " + t.logical); err != nil {
-			return err
-		}
 		var sum checksum
 		if err := m.to.scan(ctx, t, m.batch, target, func(rows batch) error {
 			err := sum.add(rows)
@@ -213,9 +198,6 @@ func (m *mover) compare(ctx context.Context) error {
 // remove removes a side: the tenant's own structures, or its rows in common tables and
 // then, where there are any, the triggers.
 func (m *mover) remove(ctx context.Context, s *side) error {
-	if err := m.point("remove"); err != nil {
-		return err
-	}
 	if !s.common() {
 		return s.tier.provider.Destroy(ctx, s.tenant)
 	}

@@ -28,7 +28,6 @@ type moveConfig struct {
 	batch    int
 	progress func(MoveProgress)
 	lease    time.Duration
-	at       func(point string) error // fails a move at a point, in tests
 }
 
 func (c *moveConfig) check() error {

@@ -207,9 +207,6 @@ func (m *mover) undo(ctx context.Context) error {
 // turn calls the application.
 func (m *mover) turn(ctx context.Context) error {
 	m.tell(MoveProgress{Step: stepFlipping})
-	if err := m.point("flip"); err != nil {
-		return err
-	}
 	if err := m.flip(ctx, m.to.tenant); err != nil {
 		return err
 	}
@@ -222,9 +219,6 @@ func (m *mover) turn(ctx context.Context) error {
 // clean removes the source.
 func (m *mover) clean(ctx context.Context) error {
 	m.tell(MoveProgress{Step: stepCleaning})
-	if err := m.point("clean"); err != nil {
-		return err
-	}
 	if err := m.remove(ctx, m.from); err != nil {
 		return err
 	}
@@ -232,9 +226,6 @@ func (m *mover) clean(ctx context.Context) error {
 }
 
 func (m *mover) forget(ctx context.Context) error {
-	if err := m.point("forget"); err != nil {
-		return err
-	}
 	err := m.moves.remove(ctx, m.row)
 	if err == nil {
 		m.row = nil
@@ -281,9 +272,6 @@ func (m *mover) abandon(ctx context.Context) error {
 
 // step records that a step begins.
 func (m *mover) step(ctx context.Context, name string) error {
-	if err := m.point(name); err != nil {
-		return err
-	}
 	err := m.moves.change(ctx, m.row, map[string]any{"step": name})
 	if err == nil {
 		m.row.Step = name
@@ -295,12 +283,4 @@ func (m *mover) tell(p MoveProgress) {
 	if m.progress != nil {
 		m.progress(p)
 	}
-}
-
-// point is where a test may end a move.
-func (m *mover) point(name string) error {
-	if m.at == nil {
-		return nil
-	}
-	return m.at(name)
 }
