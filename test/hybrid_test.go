@@ -1,8 +1,10 @@
 package test
 
 import (
+	"database/sql"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"gorm.io/driver/sqlite"
@@ -28,7 +30,16 @@ var (
 	filesTier  = tier{"database", func(t testing.TB) tenancy.Strategy {
 		return strategies.Database{Open: sqlite.Open, Dir: filepath.Join(t.TempDir(), "tenants")}
 	}, conformance.RawWorks}
+	databaseTier = tier{"database", func(t testing.TB) tenancy.Strategy {
+		if h, ok := tierHosts.Load(t); ok {
+			return h.(host).database()
+		}
+		return strategies.Database{Open: sqlite.Open} // for a handle that has a plugin already
+	}, conformance.RawWorks}
 )
+
+// tierHosts are the servers of tests with a databaseTier: testing.TB → host.
+var tierHosts sync.Map
 
 // combinations are the premium and the standard tier, and where both are at home.
 var combinations = []struct {
@@ -40,6 +51,33 @@ var combinations = []struct {
 	{onSQLite, filesTier, schemaTier},
 	{onPgx, schemaTier, rlsTier},
 	{onPgx, schemaTier, sharedTier},
+	{onHost("postgres", newPostgresHost), databaseTier, rlsTier},
+	{onHost("postgres", newPostgresHost), databaseTier, schemaTier},
+	{onHost("mysql", newMySQLHost), databaseTier, sharedTier},
+}
+
+// onHost completes a subject with a server on which tenants may have databases.
+func onHost(name string, newHost func(testing.TB) host) func(conformance.Subject) conformance.Subject {
+	return func(s conformance.Subject) conformance.Subject {
+		var admins sync.Map // *gorm.Config → *sql.DB of the administrator
+		s.Name = name + "/" + s.Name
+		s.Open = func(t testing.TB, cfg *gorm.Config) *gorm.DB {
+			h := newHost(t)
+			tierHosts.Store(t, h)
+			t.Cleanup(func() { tierHosts.Delete(t) })
+			db := h.base(t, cfg)
+			admins.Store(db.Config, h.superuser(t))
+			return db
+		}
+		s.Admin = func(t testing.TB, db *gorm.DB) *sql.DB {
+			admin, ok := admins.Load(db.Config)
+			if !ok {
+				t.Fatal("a handle that Open has not opened")
+			}
+			return admin.(*sql.DB)
+		}
+		return s
+	}
 }
 
 func onSQLite(s conformance.Subject) conformance.Subject {

@@ -111,7 +111,7 @@ func rawChecks() []check {
 			}
 			c.Own(names)
 			names = nil
-			if foreign == "users" && own != foreign && c.World.DB.Name() == "postgres" {
+			if foreign == "users" && own != foreign && !c.other.ownDatabase() && c.World.DB.Name() == "postgres" {
 				foreign = "public.users" // the common table
 			}
 			if foreign != own && foreign != "users" {
