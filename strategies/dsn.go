@@ -2,7 +2,6 @@ package strategies
 
 import (
 	"errors"
-	"fmt"
 	"net/url"
 	"strings"
 )
@@ -35,12 +34,8 @@ type urlAddress struct{ url url.URL }
 
 func urlAddressOf(dsn string) (address, error) {
 	u, err := url.Parse(dsn)
-	var failed *url.Error
-	if errors.As(err, &failed) {
-		return nil, fmt.Errorf("the DSN is not a URL: %w", failed.Err)
-	}
-	if err != nil {
-		return nil, errors.New("the DSN is not a URL")
+	if err != nil { // it may quote the password
+		return nil, errors.New("the DSN is not a URL; write what is special in its user and password as %XX")
 	}
 	return urlAddress{*u}, nil
 }
@@ -85,7 +80,11 @@ func mysqlAddressOf(dsn string) (address, error) {
 	escaped, _, _ := strings.Cut(dsn[slash+1:], "?")
 	name, err := url.PathUnescape(escaped)
 	if err != nil {
-		return nil, fmt.Errorf("the database's name in the DSN: %w", err)
+		return nil, errors.New("the database's name in the DSN is not escaped; write what is special in it as %XX")
+	}
+	network, _, _ := strings.Cut(dsn[strings.LastIndexByte(dsn[:slash], '@')+1:slash], "(")
+	if strings.Contains(network, ":") { // a password, perhaps
+		return nil, errors.New("the DSN has no address of a server; write it as user:password@tcp(host:3306)/")
 	}
 	return mysqlAddress{front: dsn[:slash], name: name, parameters: dsn[slash+1+len(escaped):]}, nil
 }
