@@ -62,17 +62,26 @@ type Database struct {
 	Charset string
 	// MaxPools is how many tenants' pools stay open while nobody uses them. 0: 32.
 	MaxPools int
-	// MaxConns is how many connections one tenant may have open. There is no bound over all
-	// tenants yet but this one for each open pool. 0: 4.
+	// MaxConns is how many connections one tenant may have open. 0: 4.
 	MaxConns int
+	// MaxServerConns is how many connections all tenants on one server may have open
+	// together; it has to be larger than MaxConns, so that no tenant can take them all.
+	// When they are all in use, tenants take turns: whoever waits for one of a tenant waits
+	// until at most as many have come free as there are other tenants that somebody waits
+	// for, however many statements those have waiting. After OpenTimeout, or when its context
+	// ends, the waiting ends with an error. Not for SQLite. 0: 64. Negative: no bound.
+	MaxServerConns int
 	// IdleTimeout is how long a pool stays open unused. 0: 5 minutes. Negative: for ever.
 	IdleTimeout time.Duration
-	// OpenTimeout bounds the opening of a pool. 0: 30 seconds.
+	// OpenTimeout bounds the opening of a pool, and the waiting for a connection while
+	// MaxServerConns are in use. 0: 30 seconds.
 	OpenTimeout time.Duration
 }
 
 const (
-	defaultMaxConns = 4
+	defaultMaxConns       = 4
+	defaultMaxServerConns = 64
+	defaultOpenTimeout    = 30 * time.Second
 	// closeTimeout is how long Close waits for what is still in use.
 	closeTimeout = 30 * time.Second
 )
@@ -87,6 +96,9 @@ func (d Database) Install(in *tenancy.Installation) (tenancy.Provider, error) {
 	}
 	if d.MaxConns <= 0 {
 		d.MaxConns = defaultMaxConns
+	}
+	if d.OpenTimeout <= 0 {
+		d.OpenTimeout = defaultOpenTimeout
 	}
 	switch in.Dialect() {
 	case "sqlite":
@@ -107,10 +119,17 @@ type opened struct {
 	db    *sql.DB
 	owner string // the tenant's ID
 	file  fs.FileInfo
+	after func() // called when the pool was closed; may be nil
 }
 
 // Close closes the pool's idle connections at once and the others as they come back.
-func (o opened) Close() error { return o.db.Close() }
+func (o opened) Close() error {
+	err := o.db.Close()
+	if o.after != nil {
+		o.after()
+	}
+	return err
+}
 
 // open opens the pool at a DSN.
 func (d Database) open(in *tenancy.Installation, dsn string) (opened, error) {

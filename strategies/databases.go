@@ -13,6 +13,7 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/gormtenancy/tenancy"
+	"github.com/gormtenancy/tenancy/internal/budget"
 	"github.com/gormtenancy/tenancy/internal/names"
 	"github.com/gormtenancy/tenancy/internal/pools"
 )
@@ -22,6 +23,7 @@ type databases struct {
 	in    *tenancy.Installation
 	cfg   Database
 	pools *pools.Cache[opened]
+	slots slots    // of the servers' connections
 	dying sync.Map // the groups of tenants that are being destroyed
 
 	removals singleflight.Group
@@ -40,7 +42,11 @@ func newDatabases(in *tenancy.Installation, cfg Database) (*databases, error) {
 			return nil, &tenancy.Error{Kind: tenancy.ErrConfig, Detail: fmt.Sprintf("Database.Open makes the dialect %q, but the base database is %q; use the same driver for both", made, in.Dialect())}
 		}
 	}
-	return &databases{in: in, cfg: cfg, pools: cfg.cache()}, nil
+	slots, err := cfg.slots()
+	if err != nil {
+		return nil, err
+	}
+	return &databases{in: in, cfg: cfg, pools: cfg.cache(), slots: slots}, nil
 }
 
 func (d Database) checkPrefix() error {
@@ -53,11 +59,12 @@ func (d Database) checkPrefix() error {
 
 // place is where a tenant's database is.
 type place struct {
-	id    string // the tenant's
-	name  string // the database's
-	dsn   string
-	group string // the database and its server, for people
-	key   string // the group, and what else is in the DSN
+	id     string // the tenant's
+	name   string // the database's
+	dsn    string
+	server string
+	group  string // the database and its server, for people
+	key    string // the group, and what else is in the DSN
 }
 
 func (d *databases) place(t tenancy.Tenant) (place, error) {
@@ -69,7 +76,8 @@ func (d *databases) place(t tenancy.Tenant) (place, error) {
 	if err != nil {
 		return place{}, err
 	}
-	at := place{id: t.ID, name: name, dsn: address.with(name), group: name + "@" + address.server()}
+	at := place{id: t.ID, name: name, dsn: address.with(name), server: address.server()}
+	at.group = name + "@" + at.server
 	at.key = fmt.Sprintf("%s#%x", at.group, sha256.Sum256([]byte(at.dsn)))
 	return at, nil
 }
@@ -158,16 +166,41 @@ func (p databasePool) Acquire(ctx context.Context) (gorm.ConnPool, func(), error
 	return lent.pool, release, err
 }
 
+// lease lends the pool for one connection's use.
 func (p databasePool) lease(ctx context.Context) (opened, func(), error) {
-	lent, release, err := p.databases.pools.Acquire(ctx, p.at.key, p.open)
+	slot, err := p.databases.slots.take(ctx, p.at)
+	if err != nil {
+		return opened{}, func() {}, err
+	}
+	lent, giveBack, err := p.databases.pools.Acquire(ctx, p.at.key, func(ctx context.Context) (opened, error) {
+		return p.openWith(ctx, slot)
+	})
+	release := func() { giveBack(); slot.Release() }
 	switch {
 	case errors.Is(err, pools.ErrClosed):
-		return opened{}, release, closedError(p.at.id)
+		err = closedError(p.at.id)
 	case err == nil && lent.owner != p.at.id:
-		release()
-		return opened{}, func() {}, belongs(p.at.id, lent.owner, p.at.name)
+		err = belongs(p.at.id, lent.owner, p.at.name)
 	}
-	return lent, release, err
+	if err != nil {
+		release()
+		return opened{}, func() {}, err
+	}
+	return lent, release, nil
+}
+
+// openWith opens the pool with the slot of whoever asked for it. They may be gone by now.
+func (p databasePool) openWith(ctx context.Context, slot *budget.Use) (opened, error) {
+	slot, err := p.databases.slots.keep(ctx, slot, p.at)
+	if err != nil {
+		return opened{}, err
+	}
+	defer slot.Release()
+	pool, err := p.open(ctx)
+	if err == nil {
+		pool.after = p.databases.slots.lend(p.at, pool.db)
+	}
+	return pool, err
 }
 
 // open opens the pool, and asks the database once whose it is.
@@ -237,5 +270,6 @@ func (d *databases) Verify(ctx context.Context, t tenancy.Tenant) error {
 func (d *databases) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
+	d.slots.close()
 	return d.pools.Close(ctx)
 }
