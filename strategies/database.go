@@ -69,7 +69,8 @@ type Database struct {
 	// When they are all in use, tenants take turns: whoever waits for one of a tenant waits
 	// until at most as many have come free as there are other tenants that somebody waits
 	// for, however many statements those have waiting. After OpenTimeout, or when its context
-	// ends, the waiting ends with an error. Not for SQLite. 0: 64. Negative: no bound.
+	// ends, the waiting ends with an error. Not for SQLite. 0: 64, or twice
+	// MaxConns where that is more. Negative: no bound.
 	MaxServerConns int
 	// IdleTimeout is how long a pool stays open unused. 0: 5 minutes. Negative: for ever.
 	IdleTimeout time.Duration

@@ -21,7 +21,7 @@ type slots struct {
 }
 
 func (d Database) slots() (slots, error) {
-	total := cmp.Or(d.MaxServerConns, defaultMaxServerConns)
+	total := cmp.Or(d.MaxServerConns, max(defaultMaxServerConns, 2*d.MaxConns))
 	switch {
 	case total < 0:
 		total = math.MaxInt

@@ -1,5 +1,7 @@
 package budget
 
+import "time"
+
 // takeBack takes slots back until as many as wanted are on their way, and reports whether
 // they are. It takes those of connections that nobody uses or waits for. The caller holds
 // b.mu.
@@ -46,13 +48,29 @@ func (b *Budget) reclaim(s *share) {
 
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.moving--
 	if s.open() <= s.slots {
-		b.free++
-		s.limit()
-		b.dispatch()
+		b.comeFree(1)
+	} else { // somebody was faster; another slot is looked for later
+		b.moving--
+		s.slots++
+	}
+	s.limit()
+}
+
+// noticeTime is what a server is given to notice that a connection was closed: it counts
+// it until then.
+const noticeTime = 2 * time.Millisecond
+
+// comeFree makes n slots that are on their way free ones.
+func (b *Budget) comeFree(n int) {
+	if n == 0 {
 		return
 	}
-	s.slots++ // somebody was faster; another slot is looked for later
-	s.limit()
+	time.AfterFunc(noticeTime, func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.moving -= n
+		b.free += n
+		b.dispatch()
+	})
 }

@@ -80,7 +80,8 @@ func (b *Budget) settle(s *share) {
 	if s.uses > 0 || s.place != nil || s.pool != nil || s.left() > 0 {
 		return
 	}
-	b.free += s.slots
-	s.slots = 0
 	delete(b.shares, s.key)
+	b.moving += s.slots
+	b.comeFree(s.slots)
+	s.slots = 0
 }
