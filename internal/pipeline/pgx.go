@@ -1,13 +1,13 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"database/sql/driver"
 	"errors"
+	"io"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/gormtenancy/tenancy/internal/routing"
@@ -44,11 +44,11 @@ func (Pgx) Query(ctx context.Context, conn any, o routing.Opening, query string,
 
 // sent is a statement on its way, with the first of its answer.
 type sent struct {
-	session  *session
-	pipeline *pgconn.Pipeline
-	query    string
-	traced   func(error)
-	result   *pgconn.ResultReader
+	session *session
+	answers *pgconn.MultiResultReader
+	message message
+	traced  func(error)
+	result  *pgconn.ResultReader
 }
 
 // send sends the settings and the statement, and reads until the statement's own answer
@@ -67,56 +67,55 @@ func send(ctx context.Context, conn any, o routing.Opening, query string, args [
 	if err != nil {
 		return nil, err
 	}
-	ctx, traced := s.trace(ctx, query, args)
-	p := s.conn.StartPipeline(ctx)
-	sent := &sent{session: s, pipeline: p, query: query, traced: traced}
-	if err := sent.open(ctx, append(opening, own)); err != nil {
+	if err := s.giveBack(ctx); err != nil {
 		return nil, err
 	}
-	answer, err := p.GetResults()
-	if err != nil {
-		return nil, sent.failed(err)
+	ctx, traced := s.trace(ctx, query, args)
+	sent := &sent{session: s, message: own, traced: traced}
+	if err := sent.open(ctx, o, opening); err != nil {
+		return nil, err
 	}
-	sent.result = answer.(*pgconn.ResultReader)
 	return sent, nil
 }
 
-// opening is what goes before a statement.
-func (s *session) opening(ctx context.Context, o routing.Opening) ([]*message, error) {
-	var messages []*message
+// open sends the messages, and reads the answers to what goes before the statement.
+func (s *sent) open(ctx context.Context, o routing.Opening, settings message) error {
+	batch, before := &pgconn.Batch{}, 1
 	if o.Begin {
-		messages = append(messages, &message{text: "begin"})
+		batch.ExecParams("begin", nil, nil, nil, nil)
+		before++
 	}
-	set, values := routing.SetLocal(o.Settings)
-	settings, err := s.message(ctx, set, values)
-	return append(messages, settings), err
-}
-
-// open sends messages, and reads the answers to all but the last.
-func (s *sent) open(ctx context.Context, messages []*message) error {
-	stale := s.session.stale
-	s.session.stale = nil
-	for _, name := range stale {
-		s.pipeline.SendDeallocate(name)
-	}
-	for _, m := range messages {
-		m.send(s.pipeline)
-	}
-	if err := s.pipeline.Sync(); err != nil {
-		return s.unsent(ctx, err)
-	}
-	for range len(stale) + len(messages) - 1 {
-		if _, err := s.pipeline.GetResults(); err != nil {
-			s.session.forget(messages[len(messages)-2].text)
+	settings.queue(batch)
+	s.message.queue(batch)
+	s.answers = s.session.conn.ExecBatch(ctx, batch)
+	for range before {
+		if err := s.next(); err != nil {
+			s.session.forget(settings.text)
 			return s.unsent(ctx, err)
 		}
+		if _, err := s.result.Close(); err != nil {
+			s.session.forget(settings.text)
+			return s.unsent(ctx, err)
+		}
+	}
+	if err := s.next(); err != nil {
+		return s.failed(err)
 	}
 	return nil
 }
 
-// unsent ends a pipeline in which the statement had no turn.
+// next reads until the next answer begins.
+func (s *sent) next() error {
+	if s.answers.NextResult() {
+		s.result = s.answers.ResultReader()
+		return nil
+	}
+	return cmp.Or(s.answers.Close(), io.ErrUnexpectedEOF)
+}
+
+// unsent ends what was sent where the statement had no turn.
 func (s *sent) unsent(ctx context.Context, err error) error {
-	_ = s.pipeline.Close()
+	_ = s.answers.Close()
 	s.traced(err)
 	var answered *pgconn.PgError
 	if ctx.Err() == nil && (errors.As(err, &answered) || pgconn.SafeToRetry(err)) {
@@ -125,11 +124,12 @@ func (s *sent) unsent(ctx context.Context, err error) error {
 	return err
 }
 
-// failed ends a pipeline whose statement the server refused. It undid everything with that.
+// failed ends what was sent where the server refused the statement. It undid everything
+// with that.
 func (s *sent) failed(err error) error {
-	_ = s.pipeline.Close()
+	_ = s.answers.Close()
 	s.traced(err)
-	s.session.forget(s.query)
+	s.session.forget(s.message.text)
 	if unplanned(err) {
 		return errors.Join(routing.ErrNoPipeline, err)
 	}
@@ -138,10 +138,10 @@ func (s *sent) failed(err error) error {
 
 // end reads to the end of the implicit transaction: what is deferred to it fails here.
 func (s *sent) end() error {
-	err := s.pipeline.Close()
+	err := s.answers.Close()
 	s.traced(err)
 	if err != nil {
-		s.session.forget(s.query)
+		s.session.forget(s.message.text)
 	}
 	return err
 }
@@ -158,50 +158,5 @@ func unplanned(err error) bool {
 		return true
 	default:
 		return false
-	}
-}
-
-// message is a statement with its arguments, ready to be sent.
-type message struct {
-	text      string
-	statement *pgconn.StatementDescription // nil: not prepared
-	built     pgx.ExtendedQueryBuilder
-	formats   []int16 // of the result's columns
-}
-
-func (s *session) message(ctx context.Context, query string, args []any) (*message, error) {
-	statement, err := s.statement(ctx, query)
-	if err != nil {
-		return nil, err
-	}
-	m := &message{text: query, statement: statement}
-	if err := m.built.Build(s.types, statement, args); err != nil {
-		return nil, errors.Join(routing.ErrNoPipeline, err) // database/sql says it in its own words
-	}
-	if statement != nil {
-		m.formats = make([]int16, len(statement.Fields))
-		for i, field := range statement.Fields {
-			m.formats[i] = formatOf(field.DataTypeOID)
-		}
-	}
-	return m, nil
-}
-
-func (m *message) send(p *pgconn.Pipeline) {
-	if m.statement == nil {
-		p.SendQueryParams(m.text, m.built.ParamValues, nil, m.built.ParamFormats, nil)
-		return
-	}
-	p.SendQueryStatement(m.statement, m.built.ParamValues, m.built.ParamFormats, m.formats)
-}
-
-// formatOf asks for bytes where Go has the type, and for the server's text elsewhere.
-func formatOf(oid uint32) int16 {
-	switch oid {
-	case pgtype.BoolOID, pgtype.ByteaOID, pgtype.CIDOID, pgtype.DateOID, pgtype.Float4OID, pgtype.Float8OID,
-		pgtype.Int2OID, pgtype.Int4OID, pgtype.Int8OID, pgtype.OIDOID, pgtype.TimestampOID, pgtype.TimestamptzOID, pgtype.XIDOID:
-		return pgtype.BinaryFormatCode
-	default:
-		return pgtype.TextFormatCode
 	}
 }

@@ -55,7 +55,7 @@ func (r *rows) Next(dest []driver.Value) error {
 	}
 	r.ready = false
 	if r.decode == nil {
-		r.decode = decoders(r.session.types, r.result.FieldDescriptions())
+		r.decode = r.decoders()
 	}
 	for i, raw := range r.result.Values() {
 		dest[i] = nil
@@ -68,6 +68,18 @@ func (r *rows) Next(dest []driver.Value) error {
 		}
 	}
 	return nil
+}
+
+// decoders are those of the statement, where the columns were known when it was prepared.
+func (r *rows) decoders() []decoder {
+	fields, known := r.result.FieldDescriptions(), r.message.statement
+	if known == nil || len(known.Fields) != len(fields) {
+		return decoders(r.session.types, fields)
+	}
+	if known.decoders == nil {
+		known.decoders = decoders(r.session.types, fields)
+	}
+	return known.decoders
 }
 
 // Close implements driver.Rows.

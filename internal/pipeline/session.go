@@ -24,7 +24,7 @@ type session struct {
 	tracer     pgx.QueryTracer // nil: nobody wants to know
 	types      *pgtype.Map
 	mode       pgx.QueryExecMode
-	statements *simplelru.LRU[string, *pgconn.StatementDescription]
+	statements *simplelru.LRU[string, *statement]
 	made       int
 	stale      []string // names of statements to give back to the server
 }
@@ -41,7 +41,7 @@ func sessionOf(conn *pgx.Conn) *session {
 	s := &session{conn: conn.PgConn(), outer: conn, types: conn.TypeMap(), mode: config.DefaultQueryExecMode}
 	s.tracer = config.Tracer
 	// The only error is for a size below one.
-	s.statements, _ = simplelru.NewLRU(maxStatements, func(_ string, old *pgconn.StatementDescription) {
+	s.statements, _ = simplelru.NewLRU(maxStatements, func(_ string, old *statement) {
 		if old != nil {
 			s.stale = append(s.stale, old.Name)
 		}
@@ -53,7 +53,7 @@ func sessionOf(conn *pgx.Conn) *session {
 // statement returns the prepared form of query, or nil in the mode that prepares nothing.
 // A query that is new here costs a round trip of its own, outside the settings: one whose
 // tables only they make known cannot be prepared, and is not tried again.
-func (s *session) statement(ctx context.Context, query string) (*pgconn.StatementDescription, error) {
+func (s *session) statement(ctx context.Context, query string) (*statement, error) {
 	switch s.mode {
 	case pgx.QueryExecModeExec:
 		return nil, nil //nolint:nilnil // nothing is prepared, and nothing is wrong
@@ -71,13 +71,28 @@ func (s *session) statement(ctx context.Context, query string) (*pgconn.Statemen
 	s.made++
 	made, err := s.conn.Prepare(ctx, "tenancy_"+strconv.Itoa(s.made), query, nil)
 	var refused *pgconn.PgError
-	if err == nil || errors.As(err, &refused) {
-		s.statements.Add(query, made)
+	switch {
+	case err == nil:
+		known = newStatement(made)
+		s.statements.Add(query, known)
+		return known, nil
+	case errors.As(err, &refused):
+		s.statements.Add(query, nil)
 	}
-	if err != nil {
-		return nil, errors.Join(routing.ErrNoPipeline, err)
+	return nil, errors.Join(routing.ErrNoPipeline, err)
+}
+
+// giveBack gives statements that were forgotten back to the server.
+func (s *session) giveBack(ctx context.Context) error {
+	for len(s.stale) > 0 {
+		last := len(s.stale) - 1
+		name := s.stale[last]
+		s.stale = s.stale[:last]
+		if err := s.conn.Deallocate(ctx, name); err != nil {
+			return errors.Join(routing.ErrNoPipeline, err)
+		}
 	}
-	return made, nil
+	return nil
 }
 
 // forget gives back the statements of queries that failed: a plan may be stale.

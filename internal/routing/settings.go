@@ -4,7 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"strconv"
+	"fmt"
 	"strings"
 
 	"gorm.io/gorm"
@@ -13,18 +13,25 @@ import (
 // Setting is a PostgreSQL setting for the length of a transaction.
 type Setting struct{ Name, Value string }
 
-// SetLocal is the statement that applies settings to the transaction that it is sent in,
-// for as long as that lasts: set_config with true for is_local
-// (https://www.postgresql.org/docs/current/functions-admin.html).
+// SetLocalText is the statement that applies n settings to the transaction that it is sent
+// in, for as long as that lasts: set_config with true for is_local
+// (https://www.postgresql.org/docs/current/functions-admin.html). Its parameters are the
+// name and the value of each.
+func SetLocalText(n int) string {
+	text := "SELECT set_config($1, $2, true)"
+	for i := 1; i < n; i++ {
+		text += fmt.Sprintf(", set_config($%d, $%d, true)", 2*i+1, 2*i+2)
+	}
+	return text
+}
+
+// SetLocal is SetLocalText with its parameters.
 func SetLocal(settings []Setting) (query string, args []any) {
-	var b strings.Builder
 	args = make([]any, 0, 2*len(settings))
-	for i, setting := range settings {
-		b.WriteString(map[bool]string{true: "SELECT ", false: ", "}[i == 0])
-		b.WriteString("set_config($" + strconv.Itoa(2*i+1) + ", $" + strconv.Itoa(2*i+2) + ", true)")
+	for _, setting := range settings {
 		args = append(args, setting.Name, setting.Value)
 	}
-	return b.String(), args
+	return SetLocalText(len(settings)), args
 }
 
 // Settle applies settings to a transaction, for as long as it lasts.

@@ -1,0 +1,88 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/gormtenancy/tenancy/internal/routing"
+)
+
+// message is a statement with its arguments, ready to be sent.
+type message struct {
+	text      string
+	statement *statement // nil: not prepared
+	values    [][]byte
+	formats   []int16 // of the values; nil: all are texts
+}
+
+// message makes the message of a query.
+func (s *session) message(ctx context.Context, query string, args []any) (message, error) {
+	known, err := s.statement(ctx, query)
+	if err != nil {
+		return message{}, err
+	}
+	var built pgx.ExtendedQueryBuilder
+	if err := built.Build(s.types, known.description(), args); err != nil {
+		return message{}, errors.Join(routing.ErrNoPipeline, err) // database/sql says it in its own words
+	}
+	return message{text: query, statement: known, values: built.ParamValues, formats: built.ParamFormats}, nil
+}
+
+// opening makes the message of the settings that go before a statement.
+func (s *session) opening(ctx context.Context, o routing.Opening) (message, error) {
+	query := routing.SetLocalText(len(o.Settings))
+	known, err := s.statement(ctx, query)
+	if err != nil {
+		return message{}, err
+	}
+	values := make([][]byte, 0, 2*len(o.Settings))
+	for _, setting := range o.Settings {
+		values = append(values, []byte(setting.Name), []byte(setting.Value))
+	}
+	return message{text: query, statement: known, values: values}, nil
+}
+
+func (m *message) queue(batch *pgconn.Batch) {
+	if m.statement == nil {
+		batch.ExecParams(m.text, m.values, nil, m.formats, nil)
+		return
+	}
+	batch.ExecStatement(m.statement.StatementDescription, m.values, m.formats, m.statement.formats)
+}
+
+// statement is a statement as it was prepared on a connection.
+type statement struct {
+	*pgconn.StatementDescription
+	formats  []int16   // in which its rows are asked for
+	decoders []decoder // of its columns; nil until rows of it are read
+}
+
+func newStatement(description *pgconn.StatementDescription) *statement {
+	formats := make([]int16, len(description.Fields))
+	for i, field := range description.Fields {
+		formats[i] = formatOf(field.DataTypeOID)
+	}
+	return &statement{StatementDescription: description, formats: formats}
+}
+
+func (s *statement) description() *pgconn.StatementDescription {
+	if s == nil {
+		return nil
+	}
+	return s.StatementDescription
+}
+
+// formatOf asks for bytes where Go has the type, and for the server's text elsewhere.
+func formatOf(oid uint32) int16 {
+	switch oid {
+	case pgtype.BoolOID, pgtype.ByteaOID, pgtype.CIDOID, pgtype.DateOID, pgtype.Float4OID, pgtype.Float8OID,
+		pgtype.Int2OID, pgtype.Int4OID, pgtype.Int8OID, pgtype.OIDOID, pgtype.TimestampOID, pgtype.TimestamptzOID, pgtype.XIDOID:
+		return pgtype.BinaryFormatCode
+	default:
+		return pgtype.TextFormatCode
+	}
+}
