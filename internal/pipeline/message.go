@@ -32,18 +32,26 @@ func (s *session) message(ctx context.Context, query string, args []any) (messag
 	return message{text: query, statement: known, values: built.ParamValues, formats: built.ParamFormats}, nil
 }
 
-// opening makes the message of the settings that go before a statement.
-func (s *session) opening(ctx context.Context, o routing.Opening) (message, error) {
+// opening makes the messages that go before a statement.
+func (s *session) opening(ctx context.Context, o routing.Opening) ([]message, error) {
+	messages := make([]message, 0, 2)
+	if o.Begin {
+		begin, err := s.statement(ctx, "begin")
+		if err != nil {
+			return nil, err
+		}
+		messages = append(messages, message{text: "begin", statement: begin})
+	}
 	query := routing.SetLocalText(len(o.Settings))
 	known, err := s.statement(ctx, query)
 	if err != nil {
-		return message{}, err
+		return nil, err
 	}
 	values := make([][]byte, 0, 2*len(o.Settings))
 	for _, setting := range o.Settings {
 		values = append(values, []byte(setting.Name), []byte(setting.Value))
 	}
-	return message{text: query, statement: known, values: values}, nil
+	return append(messages, message{text: query, statement: known, values: values}), nil
 }
 
 func (m *message) queue(batch *pgconn.Batch) {

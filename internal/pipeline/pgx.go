@@ -59,7 +59,7 @@ func send(ctx context.Context, conn any, o routing.Opening, query string, args [
 		return nil, routing.ErrNoPipeline
 	}
 	s := sessionOf(c.Conn())
-	opening, err := s.opening(ctx, o)
+	before, err := s.opening(ctx, o)
 	if err != nil {
 		return nil, err
 	}
@@ -72,29 +72,27 @@ func send(ctx context.Context, conn any, o routing.Opening, query string, args [
 	}
 	ctx, traced := s.trace(ctx, query, args)
 	sent := &sent{session: s, message: own, traced: traced}
-	if err := sent.open(ctx, o, opening); err != nil {
+	if err := sent.open(ctx, before); err != nil {
 		return nil, err
 	}
 	return sent, nil
 }
 
 // open sends the messages, and reads the answers to what goes before the statement.
-func (s *sent) open(ctx context.Context, o routing.Opening, settings message) error {
-	batch, before := &pgconn.Batch{}, 1
-	if o.Begin {
-		batch.ExecParams("begin", nil, nil, nil, nil)
-		before++
+func (s *sent) open(ctx context.Context, before []message) error {
+	batch := &pgconn.Batch{}
+	for i := range before {
+		before[i].queue(batch)
 	}
-	settings.queue(batch)
 	s.message.queue(batch)
 	s.answers = s.session.conn.ExecBatch(ctx, batch)
-	for range before {
-		if err := s.next(); err != nil {
-			s.session.forget(settings.text)
-			return s.unsent(ctx, err)
+	for i := range before {
+		err := s.next()
+		if err == nil {
+			_, err = s.result.Close()
 		}
-		if _, err := s.result.Close(); err != nil {
-			s.session.forget(settings.text)
+		if err != nil {
+			s.session.forget(before[i].text)
 			return s.unsent(ctx, err)
 		}
 	}

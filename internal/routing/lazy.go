@@ -21,6 +21,9 @@ type Transactions struct {
 	closed bool
 }
 
+// maxIdleTransactions bounds what is kept for the next transactions: a few words each.
+const maxIdleTransactions = 64
+
 // rollbackTimeout bounds the end of a transaction whose context has ended before it.
 const rollbackTimeout = 5 * time.Second
 
@@ -44,7 +47,7 @@ func (t *Transactions) open() (*sql.DB, error) {
 	}
 	if t.db == nil {
 		t.db = sql.OpenDB(lazyConnector{})
-		t.db.SetMaxIdleConns(-1) // the connections underneath have a pool of their own
+		t.db.SetMaxIdleConns(maxIdleTransactions)
 	}
 	return t.db, nil
 }
@@ -62,33 +65,20 @@ func (t *Transactions) Close() error {
 
 type lazyKey struct{}
 
-// lazyRequest says what a connection is wanted for.
+// lazyRequest says where a transaction is wanted, and for whom.
 type lazyRequest struct {
 	pool   gorm.ConnPool
 	target *Target
 }
 
-// lazyConnector takes connections of the pool that the context names.
+// lazyConnector makes connections that have none underneath while they have no transaction.
 type lazyConnector struct{}
 
-func (c lazyConnector) Driver() driver.Driver            { return c }
-func (c lazyConnector) Open(string) (driver.Conn, error) { return nil, driver.ErrSkip }
+func (c lazyConnector) Driver() driver.Driver                        { return c }
+func (c lazyConnector) Open(string) (driver.Conn, error)             { return nil, driver.ErrSkip }
+func (c lazyConnector) Connect(context.Context) (driver.Conn, error) { return &lazyConn{}, nil }
 
-// Connect implements driver.Connector.
-func (c lazyConnector) Connect(ctx context.Context) (driver.Conn, error) {
-	request := ctx.Value(lazyKey{}).(lazyRequest)
-	inner, back, err := oneConn(ctx, request.pool)
-	if err != nil {
-		return nil, err
-	}
-	conn := &lazyConn{inner: inner, back: back, target: request.target}
-	if !conn.idle() {
-		return nil, errors.Join(ErrNoPipeline, back())
-	}
-	return conn, nil
-}
-
-// lazyConn is the connection of one transaction.
+// lazyConn has one transaction at a time, on a connection of the pool that it was begun for.
 type lazyConn struct {
 	inner   *sql.Conn
 	back    func() error
@@ -119,7 +109,15 @@ func (c *lazyConn) idle() bool {
 
 // BeginTx implements driver.ConnBeginTx. It sends nothing.
 func (c *lazyConn) BeginTx(ctx context.Context, _ driver.TxOptions) (driver.Tx, error) {
-	c.ctx = ctx
+	request := ctx.Value(lazyKey{}).(lazyRequest)
+	inner, back, err := oneConn(ctx, request.pool)
+	if err != nil {
+		return nil, err
+	}
+	*c = lazyConn{inner: inner, back: back, target: request.target, ctx: ctx}
+	if !c.idle() {
+		return nil, errors.Join(ErrNoPipeline, c.Close())
+	}
 	return c, nil
 }
 
@@ -131,36 +129,55 @@ func (c *lazyConn) Prepare(query string) (driver.Stmt, error) {
 	return c.PrepareContext(context.Background(), query)
 }
 
-// Close implements driver.Conn. A connection with a transaction that nobody ended does not
-// go back to its pool.
+// Close implements driver.Conn. It gives back the connection underneath, if there is one; a
+// connection with a transaction that nobody ended does not go back to its pool.
 func (c *lazyConn) Close() error {
-	if !c.idle() {
+	if c.inner == nil {
+		return nil
+	}
+	if c.begun && !c.idle() {
 		_ = c.raw(func(any) error { return driver.ErrBadConn })
 	}
-	if err := c.back(); !errors.Is(err, sql.ErrConnDone) {
-		return err
+	err := c.back()
+	*c = lazyConn{}
+	if errors.Is(err, sql.ErrConnDone) {
+		return nil
 	}
-	return nil
+	return err
 }
 
 // Commit implements driver.Tx.
 func (c *lazyConn) Commit() error {
 	if !c.begun {
-		return nil
+		return c.Close()
 	}
-	c.begun = false
-	return c.raw(func(conn any) error { return c.target.Pipeline.Commit(c.ctx, conn) })
+	err := c.raw(func(conn any) error { return c.target.Pipeline.Commit(c.ctx, conn) })
+	return c.ended(err)
 }
 
 // Rollback implements driver.Tx.
 func (c *lazyConn) Rollback() error {
 	if !c.begun {
-		return nil
+		return c.Close()
 	}
-	c.begun = false
+	return c.ended(c.undo())
+}
+
+func (c *lazyConn) undo() error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.ctx), rollbackTimeout)
 	defer cancel()
-	return c.raw(func(conn any) error { return c.target.Pipeline.Rollback(ctx, conn) })
+	err := c.raw(func(conn any) error { return c.target.Pipeline.Rollback(ctx, conn) })
+	c.begun = false
+	return err
+}
+
+// ended gives back the connection of a transaction that ended with err.
+func (c *lazyConn) ended(err error) error {
+	closed := c.Close()
+	if err == nil {
+		err = closed
+	}
+	return err
 }
 
 // first runs the first statement of the transaction by send, with what goes before it in
@@ -179,8 +196,10 @@ func (c *lazyConn) first(ctx context.Context, send func(conn any, o Opening) err
 		if !errors.Is(err, ErrNoPipeline) {
 			return true, err
 		}
-		if err := c.Rollback(); err != nil { //nolint:contextcheck // it has a context of its own, which outlives ctx
-			return true, err
+		if c.begun {
+			if err := c.undo(); err != nil { //nolint:contextcheck // it has a context of its own, which outlives ctx
+				return true, err
+			}
 		}
 	}
 	return false, c.begin(ctx)
