@@ -33,6 +33,11 @@ type Config struct {
 	// once a second. System contexts and migrations pass, but not a transaction to
 	// migrate in. nil: nothing is required, and nothing asked.
 	Require Requirement
+	// NoPipeline has PostgreSQL's settings and statements sent one by one, each transaction
+	// with a beginning of its own, where pgx could send them in one round trip: for a proxy
+	// that cannot take several messages at once. The results are the same, at more round
+	// trips. false: in one.
+	NoPipeline bool
 }
 
 // check validates what can be validated without a database.

@@ -102,6 +102,9 @@ func (in *Installation) Bind(t Tenant) (Binding, error) {
 
 func (in *Installation) bindTenant(t Tenant) (Binding, error) {
 	b, err := in.provider.Bind(t)
+	if in.config.NoPipeline {
+		b.Pipeline = nil
+	}
 	return in.withShared(b), err
 }
 

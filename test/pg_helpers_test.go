@@ -107,6 +107,7 @@ type pgSetup struct {
 	before   func(*gorm.DB)
 	driver   string // of database/sql; empty: the dialect's own
 	require  tenancy.Requirement
+	slow     bool // no pipeline
 }
 
 // pgSite is a handle with the plugin on it.
@@ -135,7 +136,7 @@ func tryPG(t testing.TB, server pgServer, k pgKind, s pgSetup) (*pgSite, error) 
 	if s.conns == 0 {
 		s.conns = 4
 	}
-	cfg := tenancy.Config{Strategy: k.strategy, Models: s.models, Require: s.require}
+	cfg := tenancy.Config{Strategy: k.strategy, Models: s.models, Require: s.require, NoPipeline: s.slow}
 	if s.models == nil {
 		cfg.Models, cfg.Shared = ownedModels(), sharedModels()
 	}

@@ -26,18 +26,21 @@ const (
 // and at the end what was acknowledged is compared with what is there.
 func TestPGHunt(t *testing.T) {
 	server := newPG(t)
-	d := pgDuration(10*time.Second, time.Minute) / 2
+	d := pgDuration(10*time.Second, time.Minute) / 4
 	for _, run := range []struct {
 		kind pgKind
 		gorm gorm.Config
+		slow bool
 	}{
-		{pgSchema, gorm.Config{}},
-		{pgRLS, gorm.Config{PrepareStmt: true}},
+		{pgSchema, gorm.Config{}, false},
+		{pgRLS, gorm.Config{PrepareStmt: true}, false},
+		{pgSchema, gorm.Config{}, true},
+		{pgRLS, gorm.Config{}, true},
 	} {
-		name := fmt.Sprintf("%s prepared=%v", run.kind.name, run.gorm.PrepareStmt)
+		name := fmt.Sprintf("%s prepared=%v pipeline=%v", run.kind.name, run.gorm.PrepareStmt, !run.slow)
 		t.Run(name, func(t *testing.T) {
 			server.run(t, "DROP TABLE IF EXISTS tariffs CASCADE") // the other run's
-			s := openPG(t, server, run.kind, pgSetup{gorm: run.gorm})
+			s := openPG(t, server, run.kind, pgSetup{gorm: run.gorm, slow: run.slow})
 			h := &hunt{world: newWorld(t, s.site, huntTenants), site: s}
 			h.run(d)
 			s.clean(t, `"$user", public`)

@@ -21,9 +21,9 @@ func TestPostgres(t *testing.T) {
 	t.Parallel()
 	modes := []string{"cache_statement"}
 	if os.Getenv("TENANCY_TEST_MODES") == "all" {
-		modes = append(modes, "exec", "simple_protocol")
+		modes = append(modes, "cache_describe", "describe_exec", "exec", "simple_protocol", noPipeline)
 	} else {
-		t.Log("TENANCY_TEST_MODES=all runs the suite in the modes exec and simple_protocol as well")
+		t.Log("TENANCY_TEST_MODES=all runs the suite in the other modes as well, and without the pipeline")
 	}
 	for _, mode := range modes {
 		for _, s := range []conformance.Subject{
@@ -39,12 +39,19 @@ func TestPostgres(t *testing.T) {
 	}
 }
 
+// noPipeline is pgx's own way, and not the pipeline's.
+const noPipeline = "no_pipeline"
+
 // onPostgres completes a subject with databases of a test's own.
 func onPostgres(s conformance.Subject, mode string) conformance.Subject {
+	settings := map[string]string{"default_query_exec_mode": mode}
+	if mode == noPipeline {
+		s.NoPipeline, settings = true, nil
+	}
 	var admins sync.Map // *gorm.Config → *sql.DB of the superuser
 	s.Open = func(t testing.TB, cfg *gorm.Config) *gorm.DB {
 		server := servers.NewPostgres(t)
-		db, err := gorm.Open(postgres.Open(server.With(map[string]string{"default_query_exec_mode": mode})), cfg)
+		db, err := gorm.Open(postgres.Open(server.With(settings)), cfg)
 		if err != nil {
 			t.Fatal(err)
 		}

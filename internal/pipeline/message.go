@@ -32,9 +32,14 @@ func (s *session) message(ctx context.Context, query string, args []any) (messag
 	return message{text: query, statement: known, values: built.ParamValues, formats: built.ParamFormats}, nil
 }
 
-// opening makes the messages that go before a statement.
+// opening makes the messages that go before a statement. Statements that were forgotten
+// are given back to the server with them.
 func (s *session) opening(ctx context.Context, o routing.Opening) ([]message, error) {
-	messages := make([]message, 0, 2)
+	messages := make([]message, 0, 2+len(s.stale))
+	for _, name := range s.stale {
+		messages = append(messages, message{text: "deallocate " + name})
+	}
+	s.stale = s.stale[:0]
 	if o.Begin {
 		begin, err := s.statement(ctx, "begin")
 		if err != nil {

@@ -59,7 +59,7 @@ func send(ctx context.Context, conn any, o routing.Opening, query string, args [
 		return nil, routing.ErrNoPipeline
 	}
 	s := sessionOf(c.Conn())
-	before, err := s.opening(ctx, o)
+	opening, err := s.opening(ctx, o)
 	if err != nil {
 		return nil, err
 	}
@@ -67,12 +67,9 @@ func send(ctx context.Context, conn any, o routing.Opening, query string, args [
 	if err != nil {
 		return nil, err
 	}
-	if err := s.giveBack(ctx); err != nil {
-		return nil, err
-	}
 	ctx, traced := s.trace(ctx, query, args)
 	sent := &sent{session: s, message: own, traced: traced}
-	if err := sent.open(ctx, before); err != nil {
+	if err := sent.open(ctx, opening); err != nil {
 		return nil, err
 	}
 	return sent, nil

@@ -82,19 +82,6 @@ func (s *session) statement(ctx context.Context, query string) (*statement, erro
 	return nil, errors.Join(routing.ErrNoPipeline, err)
 }
 
-// giveBack gives statements that were forgotten back to the server.
-func (s *session) giveBack(ctx context.Context) error {
-	for len(s.stale) > 0 {
-		last := len(s.stale) - 1
-		name := s.stale[last]
-		s.stale = s.stale[:last]
-		if err := s.conn.Deallocate(ctx, name); err != nil {
-			return errors.Join(routing.ErrNoPipeline, err)
-		}
-	}
-	return nil
-}
-
 // forget gives back the statements of queries that failed: a plan may be stale.
 func (s *session) forget(queries ...string) {
 	for _, query := range queries {

@@ -188,7 +188,9 @@ func (p *Pool) begin(ctx context.Context, target *Target, opts *sql.TxOptions) (
 		release()
 		return nil, target.explain(err)
 	}
-	tx.lends(ctx, release)
+	if target.Acquire != nil {
+		tx.lends(ctx, release)
+	}
 	return tx, nil
 }
 

@@ -23,7 +23,7 @@ type Tx struct {
 	inner transaction
 	begun atomic.Bool // a statement was sent
 
-	release func() // gives the pool back, once
+	release func() // gives the pool back, once; nil: it is nobody's
 	unwatch func() bool
 }
 
@@ -123,8 +123,10 @@ func (tx *Tx) Rollback() error {
 func (tx *Tx) GetDBConn() (*sql.DB, error) { return tx.pool.GetDBConn() }
 
 func (tx *Tx) finish() {
-	tx.unwatch()
-	tx.release()
+	if tx.release != nil {
+		tx.unwatch()
+		tx.release()
+	}
 }
 
 // target finds the target of ctx and refuses one that is not the transaction's owner.

@@ -43,6 +43,8 @@ type Subject struct {
 	// Admin returns a pool on the database of db to which all rows of all tenants
 	// are visible. nil: the base pool is such a one.
 	Admin func(t testing.TB, db *gorm.DB) *sql.DB
+	// NoPipeline is that of tenancy.Config.
+	NoPipeline bool
 	// Configs are the configurations of GORM to run in. nil: all that Configs returns.
 	Configs []gorm.Config
 }

@@ -45,7 +45,7 @@ func NewWorld(t testing.TB, s Subject, cfg gorm.Config) *World {
 
 func newWorld(t testing.TB, s Subject, cfg gorm.Config, k kit) *World {
 	t.Helper()
-	w := Open(t, s, cfg, tenancy.Config{Models: k.models(), Shared: k.shared()})
+	w := Open(t, s, cfg, tenancy.Config{Models: k.models(), Shared: k.shared(), NoPipeline: s.NoPipeline})
 	w.kit = k
 	must(t, w.DB.Create(&[]Plan{{ID: 1, Name: "free"}, {ID: 2, Name: "paid"}}).Error)
 	w.kit.seed(t, w)
