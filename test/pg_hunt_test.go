@@ -25,7 +25,6 @@ const (
 // path, while contexts end, hooks panic and backends are killed. Each read is checked,
 // and at the end what was acknowledged is compared with what is there.
 func TestPGHunt(t *testing.T) {
-	server := newPG(t)
 	d := pgDuration(10*time.Second, time.Minute) / 4
 	for _, run := range []struct {
 		kind pgKind
@@ -39,7 +38,7 @@ func TestPGHunt(t *testing.T) {
 	} {
 		name := fmt.Sprintf("%s prepared=%v pipeline=%v", run.kind.name, run.gorm.PrepareStmt, !run.slow)
 		t.Run(name, func(t *testing.T) {
-			server.run(t, "DROP TABLE IF EXISTS tariffs CASCADE") // the other run's
+			server := newPG(t)
 			s := openPG(t, server, run.kind, pgSetup{gorm: run.gorm, slow: run.slow})
 			h := &hunt{world: newWorld(t, s.site, huntTenants), site: s}
 			h.run(d)
