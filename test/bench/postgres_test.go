@@ -3,6 +3,7 @@ package bench
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"gorm.io/driver/postgres"
 	"gorm.io/gorm"
@@ -18,19 +19,30 @@ import (
 // those of round trips, where those of SQLite are of work.
 func BenchmarkPostgres(b *testing.B) {
 	for _, s := range []tenancy.Strategy{strategies.Schema{}, strategies.RLS{}, strategies.Shared{}} {
-		b.Run(s.Name(), func(b *testing.B) {
-			st := openPostgres(b, s)
-			for _, op := range operations() {
-				b.Run(op.name, func(b *testing.B) { ratio(b, st.plainSide(op), st.freshSide(op)) })
-			}
-		})
+		b.Run(s.Name(), func(b *testing.B) { openPostgres(b, s, 0).compare(b) })
 	}
 }
 
-// openPostgres makes and fills a store on two databases of one server.
-func openPostgres(b *testing.B, s tenancy.Strategy) *store {
+// BenchmarkDistance is BenchmarkPostgres with a server half a millisecond away in each
+// direction, as one in another zone of a data centre is.
+func BenchmarkDistance(b *testing.B) {
+	for _, s := range []tenancy.Strategy{strategies.Schema{}, strategies.RLS{}} {
+		b.Run(s.Name(), func(b *testing.B) { openPostgres(b, s, 500*time.Microsecond).compare(b) })
+	}
+}
+
+// compare measures all operations.
+func (st *store) compare(b *testing.B) {
 	b.Helper()
-	st := &store{plain: openDatabase(b), tenancy: openDatabase(b)}
+	for _, op := range operations() {
+		b.Run(op.name, func(b *testing.B) { ratio(b, st.plainSide(op), st.freshSide(op)) })
+	}
+}
+
+// openPostgres makes and fills a store on two databases of one server that is away.
+func openPostgres(b *testing.B, s tenancy.Strategy, away time.Duration) *store {
+	b.Helper()
+	st := &store{plain: openDatabase(b, away), tenancy: openDatabase(b, away)}
 	check(b, st.plain.AutoMigrate(&Item{}, &Part{}))
 	check(b, st.tenancy.Use(tenancy.Plugin(tenancy.Config{Strategy: s, Models: []any{&Item{}, &Part{}}})))
 	b.Cleanup(func() { check(b, tenancy.Close(st.tenancy)) })
@@ -55,9 +67,13 @@ func settle(b *testing.B, db *gorm.DB) {
 	check(b, db.Exec("ANALYZE items, parts").Error)
 }
 
-func openDatabase(b *testing.B) *gorm.DB {
+func openDatabase(b *testing.B, away time.Duration) *gorm.DB {
 	b.Helper()
-	db, err := gorm.Open(postgres.Open(servers.NewPostgres(b).DSN), &gorm.Config{Logger: logger.Discard})
+	dsn := servers.NewPostgres(b).DSN
+	if away > 0 {
+		dsn = servers.NewLongWire(b, dsn, away).DSN
+	}
+	db, err := gorm.Open(postgres.Open(dsn), &gorm.Config{Logger: logger.Discard})
 	check(b, err)
 	pool, err := db.DB()
 	check(b, err)

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // Wire stands between a test and a server and counts round trips: how often the client
@@ -16,10 +17,17 @@ type Wire struct {
 	// DSN leads through the wire.
 	DSN   string
 	trips atomic.Int64
+	takes time.Duration
 }
 
 // NewWire makes a wire to the server of a DSN in the form of a URL. It ends with the test.
 func NewWire(t testing.TB, dsn string) *Wire {
+	t.Helper()
+	return NewLongWire(t, dsn, 0)
+}
+
+// NewLongWire is NewWire where everything takes a while to arrive, in either direction.
+func NewLongWire(t testing.TB, dsn string, takes time.Duration) *Wire {
 	t.Helper()
 	address, err := url.Parse(dsn)
 	if err != nil {
@@ -29,7 +37,7 @@ func NewWire(t testing.TB, dsn string) *Wire {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &Wire{}
+	w := &Wire{takes: takes}
 	var running sync.WaitGroup
 	server := address.Host
 	running.Go(func() { w.serve(t, listener, server, &running) })
@@ -66,20 +74,20 @@ func (w *Wire) serve(t testing.TB, listener net.Listener, server string, running
 		var answered atomic.Bool
 		answered.Store(true)
 		running.Go(func() {
-			pass(upstream, client, func() {
+			w.pass(upstream, client, func() {
 				if answered.Swap(false) {
 					w.trips.Add(1)
 				}
 			})
 		})
-		running.Go(func() { pass(client, upstream, func() { answered.Store(true) }) })
+		running.Go(func() { w.pass(client, upstream, func() { answered.Store(true) }) })
 	}
 }
 
 // pass hands on what comes from one side, and ends both when it ends.
-func pass(to, from net.Conn, seen func()) {
+func (w *Wire) pass(to, from net.Conn, seen func()) {
 	defer func() { _, _ = to.Close(), from.Close() }()
-	_, _ = io.Copy(to, watched{from, seen})
+	_, _ = io.Copy(to, watched{from, func() { seen(); time.Sleep(w.takes) }})
 }
 
 // watched calls seen for all that is read, before it is handed on.
