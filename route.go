@@ -76,7 +76,7 @@ func (in *Installation) newRoute(s *scope) (*route, error) {
 		return nil, in.complete(err, "bind", s.tenant)
 	}
 	r := &route{in: in, scope: s, binding: binding}
-	r.owned = &routing.Target{Owner: s.owner(), Settings: binding.Settings, Pipeline: binding.Pipeline, Inspect: r.inspect, Explain: r.explain}
+	r.owned = &routing.Target{Owner: s.owner(), Settings: binding.Settings, Schema: binding.Names.Schema, Pipeline: binding.Pipeline, Inspect: r.inspect, Explain: r.explain}
 	if binding.Pool == nil {
 		r.shared = r.owned
 	} else {

@@ -20,8 +20,8 @@ type message struct {
 }
 
 // message makes the message of a query.
-func (s *session) message(ctx context.Context, query string, args []any) (message, error) {
-	known, err := s.statement(ctx, query)
+func (s *session) message(ctx context.Context, query, schema string, args []any) (message, error) {
+	known, err := s.statement(ctx, query, schema)
 	if err != nil {
 		return message{}, err
 	}
@@ -41,14 +41,14 @@ func (s *session) opening(ctx context.Context, o routing.Opening) ([]message, er
 	}
 	s.stale = s.stale[:0]
 	if o.Begin {
-		begin, err := s.statement(ctx, "begin")
+		begin, err := s.statement(ctx, "begin", "")
 		if err != nil {
 			return nil, err
 		}
 		messages = append(messages, message{text: "begin", statement: begin})
 	}
 	query := routing.SetLocalText(len(o.Settings))
-	known, err := s.statement(ctx, query)
+	known, err := s.statement(ctx, query, "")
 	if err != nil {
 		return nil, err
 	}
@@ -60,16 +60,20 @@ func (s *session) opening(ctx context.Context, o routing.Opening) ([]message, er
 }
 
 func (m *message) queue(batch *pgconn.Batch) {
-	if m.statement == nil {
+	switch {
+	case m.statement == nil:
 		batch.ExecParams(m.text, m.values, nil, m.formats, nil)
-		return
+	case m.statement.borrowed:
+		batch.ExecParams(m.text, m.values, m.statement.ParamOIDs, m.formats, m.statement.formats)
+	default:
+		batch.ExecStatement(m.statement.StatementDescription, m.values, m.formats, m.statement.formats)
 	}
-	batch.ExecStatement(m.statement.StatementDescription, m.values, m.formats, m.statement.formats)
 }
 
 // statement is a statement as it was prepared on a connection.
 type statement struct {
 	*pgconn.StatementDescription
+	borrowed bool      // it is that of another schema, and nothing is prepared for this one
 	formats  []int16   // in which its rows are asked for
 	decoders []decoder // of its columns; nil until rows of it are read
 }
@@ -87,6 +91,19 @@ func (s *statement) description() *pgconn.StatementDescription {
 		return nil
 	}
 	return s.StatementDescription
+}
+
+// describes reports whether columns have the types and formats that they are known with.
+func (s *statement) describes(fields []pgconn.FieldDescription) bool {
+	if len(s.Fields) != len(fields) {
+		return false
+	}
+	for i := range fields {
+		if fields[i].DataTypeOID != s.Fields[i].DataTypeOID || fields[i].Format != s.formats[i] {
+			return false
+		}
+	}
+	return true
 }
 
 // formatOf asks for bytes where Go has the type, and for the server's text elsewhere.

@@ -63,7 +63,7 @@ func send(ctx context.Context, conn any, o routing.Opening, query string, args [
 	if err != nil {
 		return nil, err
 	}
-	own, err := s.message(ctx, query, args)
+	own, err := s.message(ctx, query, o.Schema, args)
 	if err != nil {
 		return nil, err
 	}
@@ -142,14 +142,14 @@ func (s *sent) end() error {
 }
 
 // unplanned recognises the failure of what was prepared, rather than of what was asked:
-// its plan no longer fits, or is gone.
+// its plan no longer fits, or is gone, or its parameters have other types in this schema.
 func unplanned(err error) bool {
 	var answered *pgconn.PgError
 	if !errors.As(err, &answered) {
 		return false
 	}
 	switch answered.Code {
-	case "0A000", "26000", "08P01":
+	case "0A000", "26000", "08P01", "42804", "42883":
 		return true
 	default:
 		return false

@@ -70,10 +70,10 @@ func (r *rows) Next(dest []driver.Value) error {
 	return nil
 }
 
-// decoders are those of the statement, where the columns were known when it was prepared.
+// decoders are those of the statement, where the columns are what they were.
 func (r *rows) decoders() []decoder {
 	fields, known := r.result.FieldDescriptions(), r.message.statement
-	if known == nil || len(known.Fields) != len(fields) {
+	if known == nil || !known.describes(fields) {
 		return decoders(r.session.types, fields)
 	}
 	if known.decoders == nil {

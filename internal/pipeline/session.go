@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"strings"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 	"github.com/jackc/pgx/v5"
@@ -24,7 +25,8 @@ type session struct {
 	tracer     pgx.QueryTracer // nil: nobody wants to know
 	types      *pgtype.Map
 	mode       pgx.QueryExecMode
-	statements *simplelru.LRU[string, *statement]
+	statements *simplelru.LRU[string, *statement] // by their texts
+	models     *simplelru.LRU[string, *statement] // by their texts without a schema
 	made       int
 	stale      []string // names of statements to give back to the server
 }
@@ -42,18 +44,23 @@ func sessionOf(conn *pgx.Conn) *session {
 	s.tracer = config.Tracer
 	// The only error is for a size below one.
 	s.statements, _ = simplelru.NewLRU(maxStatements, func(_ string, old *statement) {
-		if old != nil {
+		if old != nil && !old.borrowed {
 			s.stale = append(s.stale, old.Name)
 		}
 	})
+	s.models, _ = simplelru.NewLRU[string, *statement](maxStatements, nil)
 	data[sessionKey] = s
 	return s
 }
 
-// statement returns the prepared form of query, or nil in the mode that prepares nothing.
-// A query that is new here costs a round trip of its own, outside the settings: one whose
-// tables only they make known cannot be prepared, and is not tried again.
-func (s *session) statement(ctx context.Context, query string) (*statement, error) {
+// statement returns what is known of a query, or nil in the mode that prepares nothing.
+//
+// A query that is new here is prepared, in a round trip of its own, outside the settings:
+// one whose tables only they make known cannot be, and is not tried again. Once there are
+// as many as may be, one that differs from a known one in its schema alone is at first not
+// prepared but sent with the types of that: of so many tenants, few come again before they
+// are forgotten.
+func (s *session) statement(ctx context.Context, query, schema string) (*statement, error) {
 	switch s.mode {
 	case pgx.QueryExecModeExec:
 		return nil, nil //nolint:nilnil // nothing is prepared, and nothing is wrong
@@ -63,18 +70,37 @@ func (s *session) statement(ctx context.Context, query string) (*statement, erro
 	}
 	known, ok := s.statements.Get(query)
 	switch {
-	case known != nil:
+	case known != nil && !known.borrowed:
 		return known, nil
-	case ok: // the server refused it before
+	case known == nil && ok: // the server refused it before
 		return nil, routing.ErrNoPipeline
 	}
+	like := withoutSchema(query, schema)
+	if !ok && schema != "" && s.statements.Len() == maxStatements {
+		if model, ok := s.models.Get(like); ok {
+			s.statements.Add(query, model)
+			return model, nil
+		}
+	}
+	return s.prepare(ctx, query, like)
+}
+
+// withoutSchema is what queries have in common that differ in their schema alone.
+func withoutSchema(query, schema string) string {
+	return strings.ReplaceAll(query, pgx.Identifier{schema}.Sanitize()+".", ".")
+}
+
+func (s *session) prepare(ctx context.Context, query, like string) (*statement, error) {
 	s.made++
 	made, err := s.conn.Prepare(ctx, "tenancy_"+strconv.Itoa(s.made), query, nil)
 	var refused *pgconn.PgError
 	switch {
 	case err == nil:
-		known = newStatement(made)
+		known := newStatement(made)
 		s.statements.Add(query, known)
+		model := *known
+		model.borrowed = true
+		s.models.Add(like, &model)
 		return known, nil
 	case errors.As(err, &refused):
 		s.statements.Add(query, nil)

@@ -189,7 +189,9 @@ func (c *lazyConn) first(ctx context.Context, send func(conn any, o Opening) err
 	}
 	if together(ctx) {
 		err = c.raw(func(conn any) error {
-			sendErr := send(conn, Opening{Begin: true, Settings: c.target.Settings})
+			opening := c.target.opening()
+			opening.Begin = true
+			sendErr := send(conn, opening)
 			c.begun = sendErr == nil || !c.target.Pipeline.Idle(conn)
 			return sendErr
 		})

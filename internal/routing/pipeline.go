@@ -34,6 +34,9 @@ type Opening struct {
 	Begin bool
 	// Settings last as long as the transaction.
 	Settings []Setting
+	// Schema is where the tenant's tables are, if the statement says so. Statements that
+	// differ in it alone have parameters and columns of the same types, as a rule.
+	Schema string
 }
 
 // ErrNoPipeline means that a statement cannot be sent with its settings in one round trip.
@@ -48,6 +51,8 @@ func (t *Target) pipeline(pool gorm.ConnPool, from origin) Pipeline {
 	}
 	return t.Pipeline
 }
+
+func (t *Target) opening() Opening { return Opening{Settings: t.Settings, Schema: t.Schema} }
 
 func (t *Target) travels(from origin) bool {
 	return from == plain || from == named || !t.searches()
@@ -71,7 +76,7 @@ func execPipelined(ctx context.Context, pipeline Pipeline, pool gorm.ConnPool, t
 	defer func() { _ = back() }()
 	var result driver.Result
 	err = conn.Raw(func(c any) error {
-		result, err = pipeline.Exec(ctx, c, Opening{Settings: target.Settings}, query, args)
+		result, err = pipeline.Exec(ctx, c, target.opening(), query, args)
 		return err
 	})
 	return result, err
@@ -86,7 +91,7 @@ func queryPipelined(ctx context.Context, pipeline Pipeline, pool gorm.ConnPool, 
 	}
 	var rows driver.Rows
 	err = conn.Raw(func(c any) error {
-		rows, err = pipeline.Query(ctx, c, Opening{Settings: target.Settings}, query, args, back)
+		rows, err = pipeline.Query(ctx, c, target.opening(), query, args, back)
 		return err
 	})
 	if err != nil {

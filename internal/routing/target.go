@@ -18,6 +18,8 @@ type Target struct {
 	Acquire func(ctx context.Context) (gorm.ConnPool, func(), error)
 	// Settings hold while a statement or a transaction lasts. PostgreSQL only.
 	Settings []Setting
+	// Schema qualifies the owner's tables, where it is not empty.
+	Schema string
 	// Pipeline sends the settings and a statement in one round trip. nil: nothing does.
 	Pipeline Pipeline
 	// Inspect takes the last look at a text: it returns the text to send, or why
