@@ -86,6 +86,12 @@ func newStatement(description *pgconn.StatementDescription) *statement {
 	return &statement{StatementDescription: description, formats: formats}
 }
 
+// lent is the statement for other schemas. Its rows are asked for as text, as columns may
+// have other types there.
+func (s *statement) lent() *statement {
+	return &statement{StatementDescription: s.StatementDescription, borrowed: true, formats: make([]int16, len(s.Fields))}
+}
+
 func (s *statement) description() *pgconn.StatementDescription {
 	if s == nil {
 		return nil

@@ -98,9 +98,7 @@ func (s *session) prepare(ctx context.Context, query, like string) (*statement, 
 	case err == nil:
 		known := newStatement(made)
 		s.statements.Add(query, known)
-		model := *known
-		model.borrowed = true
-		s.models.Add(like, &model)
+		s.models.Add(like, known.lent())
 		return known, nil
 	case errors.As(err, &refused):
 		s.statements.Add(query, nil)

@@ -18,11 +18,16 @@ type Setting struct{ Name, Value string }
 // (https://www.postgresql.org/docs/current/functions-admin.html). Its parameters are the
 // name and the value of each.
 func SetLocalText(n int) string {
-	text := "SELECT set_config($1, $2, true)"
-	for i := 1; i < n; i++ {
-		text += fmt.Sprintf(", set_config($%d, $%d, true)", 2*i+1, 2*i+2)
+	const one = "SELECT set_config($1, $2, true)"
+	if n == 1 {
+		return one
 	}
-	return text
+	var text strings.Builder
+	text.WriteString(one)
+	for i := 1; i < n; i++ {
+		fmt.Fprintf(&text, ", set_config($%d, $%d, true)", 2*i+1, 2*i+2)
+	}
+	return text.String()
 }
 
 // SetLocal is SetLocalText with its parameters.
