@@ -15,12 +15,13 @@ type parcel struct {
 	ID     int64
 	Weight int64
 	Name   string
+	Code   string
 }
 
 // TestPGManySchemas reads and writes in more schemas than statements are kept for. Those of
 // some tenants are not what the others' are.
 func TestPGManySchemas(t *testing.T) {
-	const tenants = 300
+	const tenants, code = 300, "6ba7b810-9dad-11d1-80b4-00c04fd430c8"
 	server := newPG(t)
 	s := openPG(t, server, pgSchema, pgSetup{models: []any{&parcel{}}, conns: 1})
 	all := numbered(tenants)
@@ -36,7 +37,7 @@ func TestPGManySchemas(t *testing.T) {
 		284: "DROP COLUMN weight, ADD COLUMN weight bigint", // another order
 		285: "ALTER COLUMN weight TYPE double precision",
 		286: "ALTER COLUMN id TYPE integer",
-		287: "ALTER COLUMN weight TYPE text",
+		287: "ALTER COLUMN code TYPE uuid USING code::uuid",
 	}
 	for i, change := range drift {
 		server.run(t, fmt.Sprintf("ALTER TABLE tenant_%s.parcels %s", all[i].ID, change))
@@ -44,13 +45,13 @@ func TestPGManySchemas(t *testing.T) {
 	as := func(i int) *gorm.DB { return s.db.WithContext(tenancy.WithTenant(t.Context(), all[i])) }
 	for round := range 3 {
 		for i := range all {
-			want := parcel{ID: int64(round + 1), Weight: int64(1000*round + i), Name: all[i].ID}
+			want := parcel{ID: int64(round + 1), Weight: int64(1000*round + i), Name: all[i].ID, Code: code}
 			kept := want
 			if err := as(i).Create(&kept).Error; err != nil {
 				t.Fatalf("round %d, %s: create: %v", round, all[i].ID, err)
 			}
 			var found []parcel
-			err := as(i).Where("weight >= ?", 0).Where(&parcel{Name: all[i].ID}).Order("id DESC").Find(&found).Error
+			err := as(i).Where("weight >= ?", 0).Where(&parcel{Code: code}).Order("id DESC").Find(&found).Error
 			if err != nil || len(found) != round+1 || found[0] != want {
 				t.Fatalf("round %d, %s: read %v, %v; want %v first", round, all[i].ID, found, err, want)
 			}
