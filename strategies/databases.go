@@ -24,7 +24,7 @@ type databases struct {
 	cfg   Database
 	pools *pools.Cache[opened]
 	slots slots    // of the servers' connections
-	dying sync.Map // the groups of tenants that are being destroyed
+	dying sync.Map // the removals that are under way
 
 	removals singleflight.Group
 }
@@ -66,6 +66,10 @@ type place struct {
 	group  string // the database and its server, for people
 	key    string // the group, and what else is in the DSN
 }
+
+// removal names the removal of one tenant from one place. Two tenants may have been given one
+// place, and what holds for one of them does not for the other. No ID has a NUL.
+func (at place) removal() string { return at.id + "\x00" + at.key }
 
 func (d *databases) place(t tenancy.Tenant) (place, error) {
 	address, err := d.address(t)
@@ -206,7 +210,7 @@ func (p databasePool) openWith(ctx context.Context, slot *budget.Use) (opened, e
 // open opens the pool, and asks the database once whose it is.
 func (p databasePool) open(ctx context.Context) (opened, error) {
 	d := p.databases
-	if _, dying := d.dying.Load(p.at.group); dying {
+	if _, dying := d.dying.Load(p.at.removal()); dying {
 		return opened{}, missing(tenancy.Tenant{ID: p.at.id}, nil)
 	}
 	pool, err := d.cfg.open(d.in, p.at.dsn)

@@ -83,7 +83,7 @@ func (d *databases) Destroy(ctx context.Context, t tenancy.Tenant) error {
 	if err != nil {
 		return err
 	}
-	_, err, _ = d.removals.Do(at.group, func() (any, error) { return nil, d.destroy(ctx, at) })
+	_, err, _ = d.removals.Do(at.removal(), func() (any, error) { return nil, d.destroy(ctx, at) })
 	return err
 }
 
@@ -94,8 +94,8 @@ func (d *databases) destroy(ctx context.Context, at place) error {
 		}
 		return at.unopened(err)
 	}
-	d.dying.Store(at.group, true)
-	defer d.dying.Delete(at.group)
+	d.dying.Store(at.removal(), true)
+	defer d.dying.Delete(at.removal())
 	if err := d.pools.Evict(ctx, at.key); err != nil && ctx.Err() != nil {
 		return err
 	}

@@ -10,7 +10,7 @@ import (
 // reads it (https://www.postgresql.org/docs/current/libpq-connect.html, 34.1.1.1).
 type keywordAddress []keyword
 
-type keyword struct{ key, value string }
+type keyword struct{ key, value, written string }
 
 const blanks = " \t\n\r\f\v"
 
@@ -26,7 +26,7 @@ func keywordAddressOf(dsn string) (address, error) {
 		if err != nil {
 			return nil, err
 		}
-		found = append(found, keyword{key, value})
+		found = append(found, keyword{key, value, rest[:len(rest)-len(left)]})
 		rest = left
 	}
 	return found, nil
@@ -58,8 +58,13 @@ func keywordValue(text string) (value, rest string, err error) {
 	return read.String(), "", nil
 }
 
-func (a keywordAddress) get(keys ...string) string {
-	for _, k := range slices.Backward(a) { // the last one counts
+func (a keywordAddress) server() string {
+	return postgresServer(func(key string) string { return a.parameter(key) })
+}
+
+// parameter is the last one of some names: the last one counts.
+func (a keywordAddress) parameter(keys ...string) string {
+	for _, k := range slices.Backward(a) {
 		if slices.Contains(keys, k.key) {
 			return k.value
 		}
@@ -67,23 +72,14 @@ func (a keywordAddress) get(keys ...string) string {
 	return ""
 }
 
-func (a keywordAddress) server() string {
-	host := a.get("host")
-	if port := a.get("port"); port != "" {
-		host += ":" + port
-	}
-	return host
-}
-
-func (a keywordAddress) database() string { return a.get(databaseKeys...) }
+func (a keywordAddress) database() string { return a.parameter(databaseKeys...) }
 
 func (a keywordAddress) with(database string) string {
-	escape := strings.NewReplacer(`\`, `\\`, `'`, `\'`)
-	var written strings.Builder
+	written := []string{"dbname='" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(database) + "'"}
 	for _, k := range a {
 		if !slices.Contains(databaseKeys, k.key) {
-			written.WriteString(k.key + "='" + escape.Replace(k.value) + "' ")
+			written = append(written, k.written)
 		}
 	}
-	return written.String() + "dbname='" + escape.Replace(database) + "'"
+	return strings.Join(written, " ")
 }

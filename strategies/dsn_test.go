@@ -1,6 +1,7 @@
 package strategies
 
 import (
+	"net/url"
 	"strings"
 	"testing"
 
@@ -12,7 +13,7 @@ import (
 // has to reach the database of that name, or none.
 var hostileNames = []string{
 	"tenant_acme", "a b", "a'b", `a\b`, `a"b`, "a?sslmode=disable", "a&user=root", "a#b", "a%2fb", "a@b", "a=b", "a b=c", "ünïcode",
-	"a' user='root", "a/b", "a:b", "a)b", "a?multiStatements=true", "..",
+	"a' user='root", "a/b", "/a", "//a", "a:b", "a)b", "a?multiStatements=true", "..", "../a", "a\\", "' dbname=postgres", "@host", "tcp(evil:3306)/mysql", "💡", "a&x=y", "a--", "a;b", "a`b",
 }
 
 func TestPostgresAddress(t *testing.T) {
@@ -49,6 +50,74 @@ func TestPostgresAddress(t *testing.T) {
 	}
 }
 
+// TestServers: addresses of different servers have different names, whichever way a DSN says
+// where they are. Several spellings of one server are in one row.
+func TestServers(t *testing.T) {
+	t.Setenv("PGHOST", "standing")
+	t.Setenv("PGPORT", "")
+	for dialect, rows := range map[string][][]string{
+		"postgres": {
+			{"postgres://a/db", "postgres:///db?host=a", "host=a dbname=db", "postgres://app:secret@a:5432/", "postgresql://a?port=5432", "host=b host=a", "postgres://b/db?host=b&host=a"},
+			{"postgres://b/db", "postgres:///db?host=b"},
+			{"postgres:///db", "dbname=db", "", "postgres://standing/db"},
+			{"postgres://a:6543/db", "postgres:///db?host=a&port=6543", "host=a port=6543", "postgres://a:1/db?port=6543"},
+			{"postgres://a,b/db", "host=a,b"}, {"postgres://b,a/db", "host='b,a'"}, {"postgres://a:1,b:2/db", "host=a,b port=1,2"}, {"postgres://a:2,b:1/db", "host=a,b port=2,1"},
+			{"postgres://a/db?hostaddr=10.0.0.1", "host=a hostaddr=10.0.0.1"}, {"postgres://a/db?hostaddr=10.0.0.2", "host=a hostaddr=10.0.0.2"},
+			{"postgres:///db?service=one", "service=one"}, {"postgres:///db?service=two", "service=two"}, {"service=two servicefile=/etc/other"}, {"service=two port=5432"},
+			{"postgres:///db?host=/run/one", "host=/run/one", "postgres://%2Frun%2Fone/db", "postgres:///db?host=%2Frun%2Fone"}, {"host=/run/two"}, {"host=/run/two port=5433"},
+			{"postgres://[::1]:5432/db", "host=::1", "postgres://[::1]/db"}, {"postgres://[::1]:5433/db", "host=::1 port=5433"},
+		},
+		"mysql": {
+			{"/db", "tcp/", "app:secret@/db", "app:se/cr@et@tcp(127.0.0.1:3306)/", "tcp(127.0.0.1)/db"},
+			{"tcp(a)/", "app@tcp(a:3306)/db?parseTime=true"}, {"tcp(a:3307)/"}, {"tcp(b)/"}, {"tcp6(a:3306)/"}, {"tcp([::1]:3306)/"},
+			{"unix/", "unix(/tmp/mysql.sock)/db"}, {"app:secret@unix(/run/mysqld.sock)/db"}, {"tunnel(a:3306)/"},
+		},
+	} {
+		row := map[string]int{}
+		for i, spellings := range rows {
+			for _, dsn := range spellings {
+				a, err := addressOf(dialect, dsn)
+				if err != nil {
+					t.Errorf("%s: %v", dsn, err)
+					continue
+				}
+				if other, known := row[a.server()]; known && other != i {
+					t.Errorf("%s is on %q, as %q are", dsn, a.server(), rows[other])
+				}
+				if row[a.server()] = i; dsn != spellings[0] {
+					if first, err := addressOf(dialect, spellings[0]); err != nil || first.server() != a.server() {
+						t.Errorf("%s is on %q, and %s is not", dsn, a.server(), spellings[0])
+					}
+				}
+				if strings.Contains(a.server(), "secret") || strings.Contains(a.server(), "app") {
+					t.Errorf("%s is on %q", dsn, a.server())
+				}
+			}
+		}
+	}
+}
+
+// TestUntouched: what a DSN says besides the database stays as it was written, since drivers
+// differ in how they read it.
+func TestUntouched(t *testing.T) {
+	for _, c := range [][3]string{
+		{"postgres", "postgres://app@h/db?options=-c%20search_path%3Dx&dbname=y&application_name=a+b;c", "postgres://app@h/new?options=-c%20search_path%3Dx&application_name=a+b;c"},
+		{"postgres", "postgresql://h1,[::1]:2/?sslmode=disable", "postgresql://h1,[::1]:2/new?sslmode=disable"},
+		{"postgres", "postgres://%2Frun?database=db", "postgres://%2Frun/new"},
+		{"postgres", "host=h user='a b' dbname=db TimeZone=Asia/Shanghai", "dbname='new' host=h user='a b' TimeZone=Asia/Shanghai"},
+		{"postgres", `host=h database = 'd' password=s\`, `dbname='new' host=h password=s\`},
+		{"mysql", "a:/@b@unix(/run/x)/db?loc=Asia%2FTokyo&parseTime=true", "a:/@b@unix(/run/x)/new?loc=Asia%2FTokyo&parseTime=true"},
+		{"mysql", "/", "/new"},
+	} {
+		a, err := addressOf(c[0], c[1])
+		if err != nil {
+			t.Errorf("%s: %v", c[1], err)
+		} else if got := a.with("new"); got != c[2] {
+			t.Errorf("%s becomes %s, want %s", c[1], got, c[2])
+		}
+	}
+}
+
 func TestMySQLAddress(t *testing.T) {
 	for _, dsn := range []string{
 		"app:s@c/r(e)t@tcp(db.example:3307)/app?parseTime=true&loc=Local", "app@tcp(db.example)/", "tcp(db.example:3306)/app",
@@ -81,8 +150,8 @@ func TestMySQLAddress(t *testing.T) {
 // TestAddressErrors show no password.
 func TestAddressErrors(t *testing.T) {
 	for dialect, list := range map[string][]string{
-		"postgres": {"postgres://app:sesame#more@h/db", "postgres://app:sesame%zz@h/db", "password=sesame host", "password='sesame"},
-		"mysql":    {"app:sesame", "app:sesame/db", "app@tcp(h)/sesame%zz"},
+		"postgres": {"postgres://app:sesame#more@h/db", "postgres://app:sesame%zz@h/db", "postgres://app:1?sesame@h/db", "postgres://app:sesame@more@h/db", "postgres://h/sesame#db", "password=sesame host", "password='sesame"},
+		"mysql":    {"app:sesame", "app:sesame/db", "app@tcp(h)/sesame%zz", "app:sesame@unix(/run/x)", "app:sesame@tcp(h/db", "app:sesame@tcp)h(/db"},
 	} {
 		for _, dsn := range list {
 			if a, err := addressOf(dialect, dsn); err == nil {
@@ -99,17 +168,22 @@ func FuzzAddress(f *testing.F) {
 		f.Add(name, "secret")
 	}
 	f.Fuzz(func(t *testing.T, name, password string) {
-		if strings.ContainsRune(name+password, 0) || name == "" || strings.HasPrefix(name, "/") {
+		if strings.ContainsRune(name+password, 0) || name == "" {
 			return
 		}
 		escape := strings.NewReplacer(`\`, `\\`, `'`, `\'`)
-		a, err := addressOf("postgres", "host=h user=u password='"+escape.Replace(password)+"' dbname=app")
-		if err != nil {
-			t.Fatal(err)
-		}
-		config, err := pgconn.ParseConfig(a.with(name))
-		if err != nil || config.Database != name || config.Password != password || config.User != "u" || config.Host != "h" {
-			t.Fatalf("%q and %q: %v, %+v", name, password, err, config)
+		for _, dsn := range []string{
+			"host=h user=u password='" + escape.Replace(password) + "' dbname=app",
+			"postgres://u@h/app?dbname=other&password=" + strings.ReplaceAll(url.QueryEscape(password), "+", "%20"),
+		} {
+			a, err := addressOf("postgres", dsn)
+			if err != nil {
+				t.Fatal(err)
+			}
+			config, err := pgconn.ParseConfig(a.with(name))
+			if err != nil || config.Database != name || config.Password != password || config.User != "u" || config.Host != "h" {
+				t.Fatalf("%q and %q in %s: %v, %+v", name, password, dsn, err, config)
+			}
 		}
 	})
 }

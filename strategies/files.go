@@ -333,7 +333,8 @@ func (f *files) Destroy(ctx context.Context, t tenancy.Tenant) error {
 	if there, err := f.exists(pool); err != nil || !there {
 		return err
 	}
-	_, err, _ = f.removals.Do(pool.name, func() (any, error) { return nil, f.destroy(ctx, pool) })
+	// Keyed by the ID as well: what holds for the file's tenant does not for another.
+	_, err, _ = f.removals.Do(pool.id+"\x00"+pool.name, func() (any, error) { return nil, f.destroy(ctx, pool) })
 	return err
 }
 
