@@ -111,31 +111,35 @@ func (d *databases) address(t tenancy.Tenant) (address, error) {
 
 // name is the name of the tenant's database.
 func (d *databases) name(t tenancy.Tenant, at address) (string, error) {
-	given := t.Schema
-	if given == "" && t.DSN != "" {
-		given = at.database()
+	name := t.Schema
+	if name == "" && t.DSN != "" {
+		name = at.database()
 	}
-	invalid := func(err error) error {
-		return &tenancy.Error{Kind: tenancy.ErrInvalidTenant, Tenant: t.ID, Cause: err}
-	}
-	if given != "" {
-		chosen := given
-		if rest, ours := strings.CutPrefix(given, d.cfg.Prefix); ours {
-			chosen = names.SchemaPrefix + rest // what Prefix begins is no system's
+	if name == "" {
+		base, err := baseOf(t)
+		if err != nil {
+			return "", err
 		}
-		if err := errors.Join(names.Override(chosen, 0), names.Fits(d.in.Dialect(), given)); err != nil {
-			return "", invalid(err)
+		name = d.cfg.Prefix + base
+	}
+	if err := errors.Join(d.allowed(name), names.Fits(d.in.Dialect(), name)); err != nil {
+		return "", &tenancy.Error{Kind: tenancy.ErrInvalidTenant, Tenant: t.ID, Cause: err}
+	}
+	return name, nil
+}
+
+// allowed says why a tenant's database cannot have a name, whoever chose it: a prefix and an
+// ID may well make "mysql" together.
+func (d *databases) allowed(name string) error {
+	for _, other := range []string{d.cfg.Maintenance, d.cfg.Template} {
+		if other != "" && strings.EqualFold(name, other) {
+			return fmt.Errorf("the database %q is the one that others are made in or from: choose another name", other)
 		}
-		return given, nil
 	}
-	base, err := baseOf(t)
-	if err != nil {
-		return "", err
+	if rest, ours := strings.CutPrefix(name, d.cfg.Prefix); ours && names.Reserved(d.cfg.Prefix+"x") {
+		name = names.SchemaPrefix + rest // all that begin so are the application's, since it says so
 	}
-	if err := names.Fits(d.in.Dialect(), d.cfg.Prefix+base); err != nil {
-		return "", invalid(err)
-	}
-	return d.cfg.Prefix + base, nil
+	return names.Override(name, 0)
 }
 
 func (d *databases) Bind(t tenancy.Tenant) (tenancy.Binding, error) {

@@ -43,7 +43,7 @@ func urlAddressOf(scheme, rest string) (address, error) {
 // hostsAndPorts takes host:port,[host]:port apart.
 func hostsAndPorts(servers string) (hosts, ports string) {
 	var all, numbers []string
-	for _, server := range strings.Split(servers, ",") {
+	for server := range strings.SplitSeq(servers, ",") {
 		host, port := cutBefore(server, ":")
 		if strings.HasPrefix(server, "[") {
 			host, port = cutBefore(server[1:], "]")

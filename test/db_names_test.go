@@ -14,6 +14,7 @@ import (
 	"github.com/gormtenancy/tenancy"
 	"github.com/gormtenancy/tenancy/internal/ddl"
 	"github.com/gormtenancy/tenancy/migrate"
+	"github.com/gormtenancy/tenancy/strategies"
 )
 
 // hosts are the kinds of server on which tenants have databases.
@@ -28,10 +29,10 @@ func eachHost(t *testing.T, fn func(t *testing.T, h host)) {
 }
 
 // tenants opens a handle with a database per tenant on the host.
-func (h host) tenants(t testing.TB) (*gorm.DB, *migrate.Migrator) {
+func (h host) tenants(t testing.TB, strategy strategies.Database) (*gorm.DB, *migrate.Migrator) {
 	t.Helper()
 	db := h.base(t, &gorm.Config{Logger: logger.Discard})
-	must(t, db.Use(tenancy.Plugin(tenancy.Config{Strategy: h.database(), Models: []any{&note{}}})))
+	must(t, db.Use(tenancy.Plugin(tenancy.Config{Strategy: strategy, Models: []any{&note{}}})))
 	t.Cleanup(func() { must(t, tenancy.Close(db)) })
 	m, err := migrate.New(db)
 	must(t, err)
@@ -54,8 +55,7 @@ func (h host) here(t testing.TB, database string) string {
 	if h.driver == "mysql" {
 		return h.dsnOf(database)
 	}
-	u, err := url.Parse(h.dsn)
-	must(t, err)
+	u := parsed(t, h.dsn)
 	query := u.Query()
 	query.Set("host", u.Hostname())
 	query.Set("port", u.Port())
@@ -63,12 +63,19 @@ func (h host) here(t testing.TB, database string) string {
 	return u.String()
 }
 
+func parsed(t testing.TB, dsn string) *url.URL {
+	t.Helper()
+	u, err := url.Parse(dsn)
+	must(t, err)
+	return u
+}
+
 // TestRemovalsApart: while a tenant's database is being removed, the removal of another tenant
 // that was given its name, or its name on another server, has its own outcome.
 func TestRemovalsApart(t *testing.T) {
 	t.Parallel()
 	eachHost(t, func(t *testing.T, h host) {
-		_, m := h.tenants(t)
+		_, m := h.tenants(t, h.database())
 		acme := tenancy.Tenant{ID: "acme", DSN: h.here(t, h.prefix+"acme")}
 		must(t, m.Provision(t.Context(), acme))
 		held, removed := make(chan struct{}), make(chan error, 1)

@@ -36,7 +36,7 @@ func NewMySQL(t testing.TB) MySQL {
 		missing(t, "mysql", err)
 	}
 	m := MySQL{Name: randomName()}
-	m.Prefix = m.Name + "_"
+	m.Prefix = m.Name[:len(testPrefix)+prefixLength] + "_"
 	admin := openMySQL(t, server)
 	t.Cleanup(func() {
 		for _, name := range mysqlDatabases(t, admin, m.Prefix) {
