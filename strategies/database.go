@@ -21,7 +21,11 @@ import (
 // A tenant may live on a server of its own: by DSNOf, or by [tenancy.Tenant.DSN], which
 // names the tenant's own database; where it names none, and for all others, the database
 // is called by Prefix and the tenant. [tenancy.Tenant.Schema] is the exact name instead.
-// Such names are made of letters, digits and underscores, whatever the tenant's ID.
+// Such names are made of letters, digits and underscores, whatever the tenant's ID. On MySQL no
+// two of them may differ in case alone, whether the server takes those for one or not.
+//
+// Other processes notice that a tenant was destroyed when they next open its pool. Give its
+// database's name to another tenant, by Schema or DSN, only when IdleTimeout has passed since.
 //
 // Provisioning and destroying connect to the tenant's server for a moment, with up to three
 // connections besides those of the pools: on PostgreSQL to the database Maintenance, on

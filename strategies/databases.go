@@ -24,7 +24,7 @@ type databases struct {
 	cfg   Database
 	pools *pools.Cache[opened]
 	slots slots    // of the servers' connections
-	dying sync.Map // the removals that are under way
+	dying sync.Map // the places of tenants that are being destroyed
 
 	removals singleflight.Group
 }
@@ -64,12 +64,9 @@ type place struct {
 	dsn    string
 	server string
 	group  string // the database and its server, for people
-	key    string // the group, and what else is in the DSN
+	one    string // the group, the same for names that may be one
+	key    string // one, and what else is in the DSN
 }
-
-// removal names the removal of one tenant from one place. Two tenants may have been given one
-// place, and what holds for one of them does not for the other. No ID has a NUL.
-func (at place) removal() string { return at.id + "\x00" + at.key }
 
 func (d *databases) place(t tenancy.Tenant) (place, error) {
 	address, err := d.address(t)
@@ -82,9 +79,17 @@ func (d *databases) place(t tenancy.Tenant) (place, error) {
 	}
 	at := place{id: t.ID, name: name, dsn: address.with(name), server: address.server()}
 	at.group = name + "@" + at.server
-	at.key = fmt.Sprintf("%s#%x", at.group, sha256.Sum256([]byte(at.dsn)))
+	at.one = at.group
+	if d.in.Dialect() == "mysql" { // no two names there differ in case alone
+		at.one = strings.ToLower(name) + "@" + at.server
+	}
+	at.key = fmt.Sprintf("%s#%x", at.one, sha256.Sum256([]byte(at.dsn)))
 	return at, nil
 }
+
+// removal names the removal of one tenant from one place. Two tenants may have been given one
+// place, and what holds for one of them does not for the other. No ID has a NUL.
+func (at place) removal() string { return at.id + "\x00" + at.one }
 
 // address is the address of the tenant's server, or of its database where the tenant says.
 func (d *databases) address(t tenancy.Tenant) (address, error) {
@@ -214,7 +219,7 @@ func (p databasePool) openWith(ctx context.Context, slot *budget.Use) (opened, e
 // open opens the pool, and asks the database once whose it is.
 func (p databasePool) open(ctx context.Context) (opened, error) {
 	d := p.databases
-	if _, dying := d.dying.Load(p.at.removal()); dying {
+	if _, dying := d.dying.Load(p.at.one); dying {
 		return opened{}, missing(tenancy.Tenant{ID: p.at.id}, nil)
 	}
 	pool, err := d.cfg.open(d.in, p.at.dsn)

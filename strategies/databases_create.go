@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"gorm.io/gorm"
@@ -94,9 +95,11 @@ func (d *databases) destroy(ctx context.Context, at place) error {
 		}
 		return at.unopened(err)
 	}
-	d.dying.Store(at.removal(), true)
-	defer d.dying.Delete(at.removal())
-	if err := d.pools.Evict(ctx, at.key); err != nil && ctx.Err() != nil {
+	d.dying.Store(at.one, true)
+	defer d.dying.Delete(at.one)
+	// Those of other DSNs as well: they would connect to the next database of the name.
+	there := func(key string) bool { return strings.HasPrefix(key, at.one+"#") }
+	if err := d.pools.EvictAll(ctx, there); err != nil && ctx.Err() != nil {
 		return err
 	}
 	return d.exclusively(ctx, at, func(server server) error {
@@ -172,7 +175,8 @@ func (d *databases) exclusively(ctx context.Context, at place, fn func(server) e
 	}
 	failed := false // fn, and not the way to it
 	err = d.connected(ctx, address.with(d.dialect().maintenance), 2, func(db *sql.DB) error {
-		return ddl.Exclusive(ctx, db, d.in.Dialect(), "database "+at.name, func(gorm.ConnPool) error {
+		// In lower case: names that differ in case alone may be one, or must not both be.
+		return ddl.Exclusive(ctx, db, d.in.Dialect(), "database "+strings.ToLower(at.name), func(gorm.ConnPool) error {
 			err := fn(server{d.dialect(), db})
 			failed = err != nil
 			return err

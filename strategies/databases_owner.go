@@ -49,7 +49,7 @@ func (d *databases) stage(ctx context.Context, pool gorm.ConnPool, at place) (st
 			return blank, belongs(at.id, one.TenantID, at.name)
 		}
 	}
-	if found[0].Name == drafted+at.name {
+	if strings.HasPrefix(found[0].Name, drafted) { // not by the whole name: some servers ignore its case
 		return draft, nil
 	}
 	return whole, nil
@@ -91,7 +91,7 @@ func (d *databases) fill(ctx context.Context, tx gorm.ConnPool, at place) error 
 	if err != nil {
 		return err
 	}
-	return db.Model(&registration{}).Where("name = ?", drafted+at.name).Update("name", at.name).Error
+	return db.Model(&registration{}).Where("tenant_id = ?", at.id).Update("name", at.name).Error
 }
 
 func (d *databases) draft(ctx context.Context, tx gorm.ConnPool, at place) error {

@@ -57,7 +57,10 @@ func newPostgresHost(t testing.TB) host {
 
 func newMySQLHost(t testing.TB) host {
 	t.Helper()
-	m := servers.NewMySQL(t)
+	return mysqlHost(servers.NewMySQL(t))
+}
+
+func mysqlHost(m servers.MySQL) host {
 	return host{open: mysql.Open, dsn: m.DSN, admin: m.Admin, driver: "mysql", prefix: m.Prefix, role: m.Name}
 }
 

@@ -28,11 +28,14 @@ func eachHost(t *testing.T, fn func(t *testing.T, h host)) {
 	}
 }
 
-// tenants opens a handle with a database per tenant on the host.
-func (h host) tenants(t testing.TB, strategy strategies.Database) (*gorm.DB, *migrate.Migrator) {
+// tenants opens a handle with a database per tenant on the host, for notes if nothing else.
+func (h host) tenants(t testing.TB, strategy strategies.Database, models ...any) (*gorm.DB, *migrate.Migrator) {
 	t.Helper()
 	db := h.base(t, &gorm.Config{Logger: logger.Discard})
-	must(t, db.Use(tenancy.Plugin(tenancy.Config{Strategy: strategy, Models: []any{&note{}}})))
+	if models == nil {
+		models = []any{&note{}}
+	}
+	must(t, db.Use(tenancy.Plugin(tenancy.Config{Strategy: strategy, Models: models})))
 	t.Cleanup(func() { must(t, tenancy.Close(db)) })
 	m, err := migrate.New(db)
 	must(t, err)
@@ -53,7 +56,7 @@ func (h host) elsewhere(t testing.TB, database string) string {
 func (h host) here(t testing.TB, database string) string {
 	t.Helper()
 	if h.driver == "mysql" {
-		return h.dsnOf(database)
+		return h.dsnOf(database) + "&maxAllowedPacket=1000000"
 	}
 	u := parsed(t, h.dsn)
 	query := u.Query()
@@ -108,6 +111,31 @@ func TestRemovalsApart(t *testing.T) {
 		}))
 		must(t, <-removed)
 		wantKind(t, m.Verify(t.Context(), acme), tenancy.ErrNotProvisioned)
+	})
+}
+
+// TestRemovalByAnotherDSN: a tenant's pools end with its database, whatever the DSN by which
+// they were opened. One that stayed would connect to the next database of the name.
+func TestRemovalByAnotherDSN(t *testing.T) {
+	t.Parallel()
+	eachHost(t, func(t *testing.T, h host) {
+		db, m := h.tenants(t, h.database())
+		acme := tenancy.Tenant{ID: "acme"}
+		respelled := tenancy.Tenant{ID: "acme", DSN: h.here(t, h.prefix+"acme")}
+		next := tenancy.Tenant{ID: "next", Schema: h.prefix + "acme"}
+		as := func(tenant tenancy.Tenant) *gorm.DB { return db.WithContext(tenancy.WithTenant(t.Context(), tenant)) }
+		must(t, m.Provision(t.Context(), acme))
+		must(t, as(acme).Create(&note{ID: 1, Owner: "acme"}).Error)
+		must(t, as(respelled).First(&note{}).Error)
+		must(t, m.Destroy(t.Context(), respelled))
+		must(t, m.Provision(t.Context(), next))
+		must(t, as(next).Create(&note{ID: 1, Owner: "next"}).Error)
+		for _, tenant := range []tenancy.Tenant{acme, respelled} {
+			var notes []note
+			if wantKind(t, as(tenant).Find(&notes).Error, tenancy.ErrTenantMismatch); len(notes) > 0 {
+				t.Errorf("acme reads %v", notes)
+			}
+		}
 	})
 }
 

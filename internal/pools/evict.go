@@ -14,20 +14,31 @@ import "context"
 //
 // Whoever holds a lease of key must not wait for Evict before releasing it.
 func (c *Cache[P]) Evict(ctx context.Context, key string) error {
+	return c.EvictAll(ctx, func(other string) bool { return other == key })
+}
+
+// EvictAll is Evict for all keys that match, at once. It returns the errors of closing
+// their pools together. match must not call the cache.
+func (c *Cache[P]) EvictAll(ctx context.Context, match func(key string) bool) error {
+	var evicted []*entry[P]
 	c.mu.Lock()
-	e, ok := c.entries[key]
-	if !ok {
-		c.mu.Unlock()
-		return nil
+	for key, e := range c.entries {
+		if match(key) {
+			e.evicted = true
+			c.order.Remove(key)
+			evicted = append(evicted, e)
+		}
 	}
-	e.evicted = true
-	c.order.Remove(key)
 	c.mu.Unlock()
 
-	select {
-	case <-e.gone:
-		return e.closeErr
-	case <-ctx.Done():
-		return ctx.Err()
+	var failed closeErrors
+	for _, e := range evicted {
+		select {
+		case <-e.gone:
+			failed.add(e.closeErr)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
+	return failed.join(nil)
 }

@@ -3,6 +3,7 @@ package pools_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -124,4 +125,33 @@ func TestEvictReturnsTheErrorOfClosing(t *testing.T) {
 	if err := c.Close(t.Context()); !errors.Is(err, boom) {
 		t.Errorf("Close: %v", err)
 	}
+}
+
+func TestEvictAllAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFactory(t)
+		c := pools.New[*fakePool](pools.Config{})
+		a, releaseA := f.acquire(c, "a#1")
+		b, releaseB := f.acquire(c, "a#2")
+		other, releaseOther := f.acquire(c, "b")
+		evicted := make(chan error, 1)
+		go func() {
+			evicted <- c.EvictAll(t.Context(), func(key string) bool { return strings.HasPrefix(key, "a#") })
+		}()
+		synctest.Wait()
+		releaseB()
+		synctest.Wait()
+		if len(evicted) != 0 || a.isClosed() || !b.isClosed() {
+			t.Errorf("with one lease left: returned %v, closed %v and %v", len(evicted) != 0, a.isClosed(), b.isClosed())
+		}
+		releaseA()
+		if err := <-evicted; err != nil || !a.isClosed() {
+			t.Errorf("EvictAll: %v, closed %v", err, a.isClosed())
+		}
+		releaseOther()
+		if other.isClosed() {
+			t.Error("a pool that does not match was closed")
+		}
+		f.finish(c)
+	})
 }

@@ -35,6 +35,12 @@ func NewMySQL(t testing.TB) MySQL {
 	if err != nil {
 		missing(t, "mysql", err)
 	}
+	return NewMySQLOn(t, server)
+}
+
+// NewMySQLOn is NewMySQL on a server whose administrator's DSN is given.
+func NewMySQLOn(t testing.TB, server string) MySQL {
+	t.Helper()
 	m := MySQL{Name: randomName()}
 	m.Prefix = m.Name[:len(testPrefix)+prefixLength] + "_"
 	admin := openMySQL(t, server)
