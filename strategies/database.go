@@ -22,10 +22,11 @@ import (
 // names the tenant's own database; where it names none, and for all others, the database
 // is called by Prefix and the tenant. [tenancy.Tenant.Schema] is the exact name instead.
 // Such names are made of letters, digits and underscores, whatever the tenant's ID. On MySQL no
-// two of them may differ in case alone, whether the server takes those for one or not.
+// two of them may differ in case or accents alone, whether the server takes those for one or not.
 //
-// Other processes notice that a tenant was destroyed when they next open its pool. Give its
-// database's name to another tenant, by Schema or DSN, only when IdleTimeout has passed since.
+// Other processes notice that a tenant was destroyed when they next open its pool, which stays
+// open until it was unused for IdleTimeout. Until then no other tenant may get its database's
+// name, by Schema or DSN.
 //
 // Provisioning and destroying connect to the tenant's server for a moment, with up to three
 // connections besides those of the pools: on PostgreSQL to the database Maintenance, on

@@ -17,7 +17,7 @@ type serverDialect struct {
 	maintenance string // the database to which one connects for it
 	identity    string // a query for what no other database in the world has
 	folds       string // a query whether names that differ in case are one
-	exists      string // a query for databases by a name, in any case where the server takes any
+	exists      string // a query for databases by a name, and for all whose names the catalog takes for it
 	creation    string // CREATE DATABASE, up to the name
 	options     string // what follows the name
 	// tables counts the tables of a database, the registry left out.
@@ -50,8 +50,8 @@ func (s server) create(ctx context.Context, at place) (created bool, err error) 
 		return false, err
 	}
 	for _, name := range there {
-		if name != at.name && !folds {
-			return false, &tenancy.Error{Kind: tenancy.ErrInvalidTenant, Tenant: at.id, Detail: fmt.Sprintf("there is a database %q, and %q differs from it in case alone; choose another name", name, at.name)}
+		if name != at.name && !(folds && strings.EqualFold(name, at.name)) { // GORM's migrator could take one for the other
+			return false, &tenancy.Error{Kind: tenancy.ErrInvalidTenant, Tenant: at.id, Detail: fmt.Sprintf("there is a database %q, and %q differs from it in case or accents alone; choose another name", name, at.name)}
 		}
 	}
 	if len(there) > 0 {
@@ -130,7 +130,7 @@ func mysqlDatabases(cfg Database) serverDialect {
 // them. One that is in the middle of a statement lets DROP DATABASE wait.
 func dropMySQL(ctx context.Context, db *sql.DB, name string, others bool) error {
 	if others {
-		sessions, err := list(ctx, db, "SELECT CAST(id AS CHAR) FROM information_schema.processlist WHERE IF(@@lower_case_table_names = 0, BINARY db = ?, LOWER(db) = LOWER(?))", name, name)
+		sessions, err := list(ctx, db, "SELECT CAST(id AS CHAR) FROM information_schema.processlist WHERE IF(@@lower_case_table_names = 0, BINARY db = ?, BINARY LOWER(db) = LOWER(?))", name, name)
 		if err != nil {
 			return err
 		}

@@ -27,6 +27,7 @@ func TestMySQLFolded(t *testing.T) {
 		s.Tenants = [2]tenancy.Tenant{{ID: "Acme"}, {ID: "globex"}}
 		conformance.Run(t, s)
 	})
+	t.Run("accents", func(t *testing.T) { accents(t, newHost(t)) })
 	t.Run("twins", func(t *testing.T) {
 		h := newHost(t)
 		var folds int
@@ -62,6 +63,40 @@ func TestMySQLFolded(t *testing.T) {
 		must(t, m.Provision(t.Context(), second))
 		wantKind(t, as(first).Find(&[]note{}).Error, tenancy.ErrTenantMismatch)
 	})
+}
+
+func TestMySQLAccents(t *testing.T) {
+	t.Parallel()
+	accents(t, newMySQLHost(t))
+}
+
+// accents: GORM's migrator finds its database by a collation that takes a and ä for one, so a
+// tenant beside such a database is refused. One made later keeps its sessions when the
+// tenant goes.
+func accents(t *testing.T, h host) {
+	t.Helper()
+	db, m := h.tenants(t, h.database())
+	base, err := db.DB()
+	must(t, err)
+	beside, err := base.Conn(t.Context()) // as the role: it may end no session of others
+	must(t, err)
+	defer beside.Close()
+	execute := func(statement string) {
+		_, err := beside.ExecContext(t.Context(), statement)
+		must(t, err)
+	}
+	acme := tenancy.Tenant{ID: "acme", Schema: h.prefix + "a"}
+	execute("CREATE DATABASE `" + h.prefix + "ä`")
+	wantKind(t, m.Provision(t.Context(), acme), tenancy.ErrInvalidTenant)
+	same(t, "databases", h.databases(t), []string{h.prefix + "ä"})
+	execute("DROP DATABASE `" + h.prefix + "ä`")
+	must(t, m.Provision(t.Context(), acme))
+	must(t, db.WithContext(tenancy.WithTenant(t.Context(), acme)).Create(&note{ID: 1}).Error)
+	execute("CREATE DATABASE `" + h.prefix + "ä`")
+	execute("USE `" + h.prefix + "ä`")
+	must(t, m.Destroy(t.Context(), acme))
+	execute("CREATE TABLE kept (id INT)")
+	same(t, "databases", h.databases(t), []string{h.prefix + "ä"})
 }
 
 // longest has the longest name that a table may have on MySQL.
