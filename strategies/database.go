@@ -31,8 +31,13 @@ import (
 // Provisioning and destroying connect to the tenant's server for a moment, with up to three
 // connections besides those of the pools: on PostgreSQL to the database Maintenance, on
 // MySQL to none. Their role has to be one that may create databases; an application that
-// only uses tenants can do with less. Provisioning takes a database that is there already
-// as it is, unless it is registered for another tenant.
+// only uses tenants can do with less.
+//
+// A database says itself whose it is, so a backup may be restored under any name, for its
+// tenant. Provisioning takes a database that is there already if it is the tenant's or empty. One
+// that has tables and is nobody's is taken, as it is, if the tenant names it by Schema or DSN, and
+// where there is a Template: its tables are the tenant's then, and go with it. Otherwise it is
+// refused with [tenancy.ErrTenantMismatch].
 //
 // The models in Config.Shared stay in the base database, which is the one that GORM
 // opened. A tenant's tables have no foreign keys to them.

@@ -66,6 +66,7 @@ type place struct {
 	group  string // the database and its server, for people
 	one    string // the group, the same for names that may be one
 	key    string // one, and what else is in the DSN
+	given  bool   // the tenant names the database itself
 }
 
 func (d *databases) place(t tenancy.Tenant) (place, error) {
@@ -83,6 +84,7 @@ func (d *databases) place(t tenancy.Tenant) (place, error) {
 	if d.in.Dialect() == "mysql" { // no two names there differ in case alone
 		at.one = strings.ToLower(name) + "@" + at.server
 	}
+	at.given = t.Schema != "" || t.DSN != "" && address.database() != ""
 	at.key = fmt.Sprintf("%s#%x", at.one, sha256.Sum256([]byte(at.dsn)))
 	return at, nil
 }

@@ -34,6 +34,9 @@ func (d *databases) Provision(ctx context.Context, t tenancy.Tenant) error {
 	}
 	return d.exclusively(ctx, at, func(server server) error {
 		created, err := server.create(ctx, at)
+		if err == nil && !created && !at.given && d.cfg.Template == "" { // what it finds may be anybody's
+			err = d.free(ctx, at)
+		}
 		if err != nil {
 			return err
 		}
@@ -89,7 +92,7 @@ func (d *databases) Destroy(ctx context.Context, t tenancy.Tenant) error {
 }
 
 func (d *databases) destroy(ctx context.Context, at place) error {
-	if err := d.disposable(ctx, at); err != nil {
+	if err := d.free(ctx, at); err != nil {
 		if absent(err) {
 			return nil
 		}
@@ -103,7 +106,7 @@ func (d *databases) destroy(ctx context.Context, at place) error {
 		return err
 	}
 	return d.exclusively(ctx, at, func(server server) error {
-		switch err := d.disposable(ctx, at); { // it may have become another's
+		switch err := d.free(ctx, at); { // it may have become another's
 		case absent(err):
 			return nil
 		case err != nil:
@@ -113,8 +116,8 @@ func (d *databases) destroy(ctx context.Context, at place) error {
 	})
 }
 
-// disposable says why a database cannot be dropped for the tenant.
-func (d *databases) disposable(ctx context.Context, at place) error {
+// free says why a database cannot be taken or dropped for the tenant.
+func (d *databases) free(ctx context.Context, at place) error {
 	return d.visit(ctx, at, func(db *sql.DB) error {
 		if err := d.notBase(ctx, db, at); err != nil {
 			return err

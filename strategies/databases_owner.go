@@ -109,5 +109,5 @@ func (d *databases) draft(ctx context.Context, tx gorm.ConnPool, at place) error
 
 // unregistered makes the error for a database that is nobody's and is not empty.
 func unregistered(at place) error {
-	return &tenancy.Error{Kind: tenancy.ErrTenantMismatch, Tenant: at.id, Detail: fmt.Sprintf("the database %s has tables, and is not registered for the tenant; provision the tenant first if it is its own", at.group)}
+	return &tenancy.Error{Kind: tenancy.ErrTenantMismatch, Tenant: at.id, Detail: fmt.Sprintf("the database %s has tables, and is not registered for the tenant; if it is its own, provision the tenant with the database's name in Schema", at.group)}
 }

@@ -20,7 +20,7 @@ type serverDialect struct {
 	exists      string // a query for databases by a name, and for all whose names the catalog takes for it
 	creation    string // CREATE DATABASE, up to the name
 	options     string // what follows the name
-	// tables counts the tables of a database, the registry left out.
+	// tables counts the tables of a database, without the registry and those of extensions.
 	tables func(ctx context.Context, db *sql.DB) (int, error)
 	quote  func(name string) string
 	drop   func(ctx context.Context, db *sql.DB, name string, others bool) error
@@ -50,7 +50,7 @@ func (s server) create(ctx context.Context, at place) (created bool, err error) 
 		return false, err
 	}
 	for _, name := range there {
-		if name != at.name && !(folds && strings.EqualFold(name, at.name)) { // GORM's migrator could take one for the other
+		if name != at.name && (!folds || !strings.EqualFold(name, at.name)) { // GORM's migrator could take one for the other
 			return false, &tenancy.Error{Kind: tenancy.ErrInvalidTenant, Tenant: at.id, Detail: fmt.Sprintf("there is a database %q, and %q differs from it in case or accents alone; choose another name", name, at.name)}
 		}
 	}
@@ -82,7 +82,8 @@ func postgresDatabases(cfg Database) serverDialect {
 		tables: func(ctx context.Context, db *sql.DB) (int, error) {
 			return scalar[int](ctx, db, `
 				SELECT COUNT(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-				WHERE c.relkind IN ('r', 'p', 'm', 'f') AND n.nspname NOT LIKE 'pg\_%' AND n.nspname <> 'information_schema' AND c.relname <> $1`, registration{}.TableName())
+				WHERE c.relkind IN ('r', 'p', 'm', 'f') AND n.nspname NOT LIKE 'pg\_%' AND n.nspname <> 'information_schema' AND c.relname <> $1
+				AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')`, registration{}.TableName())
 		},
 		drop: dropPostgres,
 	}
