@@ -181,6 +181,9 @@ func (p databasePool) Acquire(ctx context.Context) (gorm.ConnPool, func(), error
 	return lent.pool, release, err
 }
 
+// Place says where the database is, as far as its DSN does: pools of one place lead to one database.
+func (p databasePool) Place() string { return p.at.one }
+
 // lease lends the pool for one connection's use.
 func (p databasePool) lease(ctx context.Context) (opened, func(), error) {
 	slot, err := p.databases.slots.take(ctx, p.at)

@@ -2,8 +2,10 @@ package test
 
 import (
 	"database/sql"
+	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
@@ -118,4 +120,34 @@ func TestHybrid(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestHybridOnOneServer: two tiers on one server, however that is written, keep their tenants in
+// the same databases unless their prefixes differ.
+func TestHybridOnOneServer(t *testing.T) {
+	t.Parallel()
+	eachHost(t, func(t *testing.T, h host) {
+		respelled, elsewhere, other := h.database(), h.database(), h.database()
+		respelled.DSN, respelled.MaxPools = h.here(t, "any"), 1
+		elsewhere.DSN = h.elsewhere(t, h.role)
+		other.Prefix = h.prefix + "other_"
+		for name, c := range map[string]struct {
+			standard tenancy.Strategy
+			kind     error
+		}{
+			"the same":       {h.database(), tenancy.ErrConfig},
+			"respelled":      {respelled, tenancy.ErrConfig},
+			"another server": {elsewhere, nil},
+			"another prefix": {other, nil},
+		} {
+			db := h.base(t, &gorm.Config{})
+			err := db.Use(tenancy.Plugin(tenancy.Config{Strategy: hybrid.New(hybrid.Config{Premium: h.database(), Standard: c.standard}), Models: []any{&note{}}}))
+			if c.kind == nil {
+				must(t, err)
+				must(t, tenancy.Close(db))
+			} else if !errors.Is(err, c.kind) || !strings.Contains(err.Error(), "same tables") {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	})
 }
