@@ -34,7 +34,7 @@ func (d *databases) Provision(ctx context.Context, t tenancy.Tenant) error {
 	}
 	return d.exclusively(ctx, at, func(server server) error {
 		created, err := server.create(ctx, at)
-		if err == nil && !created && !at.given && d.cfg.Template == "" { // what it finds may be anybody's
+		if err == nil && !created && !at.given && !server.copied { // what it finds may be anybody's
 			err = d.free(ctx, at)
 		}
 		if err != nil {

@@ -20,6 +20,7 @@ type serverDialect struct {
 	exists      string // a query for databases by a name, and for all whose names the catalog takes for it
 	creation    string // CREATE DATABASE, up to the name
 	options     string // what follows the name
+	copied      bool   // whether new ones are copies of one that may have tables
 	// tables counts the tables of a database, without the registry and those of extensions.
 	tables func(ctx context.Context, db *sql.DB) (int, error)
 	quote  func(name string) string
@@ -78,6 +79,7 @@ func postgresDatabases(cfg Database) serverDialect {
 		exists:      "SELECT datname::text FROM pg_database WHERE datname = $1",
 		creation:    "CREATE DATABASE ",
 		options:     options,
+		copied:      cfg.Template != "",
 		quote:       quoteIdent,
 		tables: func(ctx context.Context, db *sql.DB) (int, error) {
 			return scalar[int](ctx, db, `

@@ -81,6 +81,66 @@ func TestRestoredBackup(t *testing.T) {
 	})
 }
 
+// TestTemplate: new databases have what their template has, also one that was made by a
+// provisioning which went no further.
+func TestTemplate(t *testing.T) {
+	t.Parallel()
+	h := newPostgresHost(t)
+	h.create(t, "pattern", "CREATE TABLE presets (id INT)", "INSERT INTO presets VALUES (7)")
+	strategy := h.database()
+	strategy.Template = h.prefix + "pattern"
+	db, m := h.tenants(t, strategy)
+	h.inside(t, h.role, "CREATE DATABASE "+h.prefix+"begun TEMPLATE "+strategy.Template)
+	for _, id := range []string{"acme", "begun"} {
+		tenant := tenancy.Tenant{ID: id}
+		must(t, m.Provision(t.Context(), tenant))
+		must(t, m.Verify(t.Context(), tenant))
+		as := db.WithContext(tenancy.WithTenant(t.Context(), tenant))
+		must(t, as.Create(&note{ID: 1}).Error)
+		var preset int
+		must(t, as.Raw("SELECT id FROM presets").Scan(&preset).Error)
+		if preset != 7 {
+			t.Errorf("%s has the preset %d", id, preset)
+		}
+		must(t, m.Destroy(t.Context(), tenant))
+	}
+	same(t, "databases", h.databases(t), []string{strategy.Template})
+
+	strategy.Template = h.prefix + `none" OWNER postgres; --`
+	_, m = h.tenants(t, strategy)
+	wantKind(t, m.Provision(t.Context(), tenancy.Tenant{ID: "acme"}), tenancy.ErrMigration)
+	same(t, "databases", h.databases(t), []string{h.prefix + "pattern"})
+}
+
+// TestCharset: new databases have the character set that was asked for.
+func TestCharset(t *testing.T) {
+	t.Parallel()
+	h := newMySQLHost(t)
+	for id, c := range map[string]struct{ charset, want string }{"plain": {"", "utf8mb4"}, "western": {"latin1", "latin1"}} {
+		strategy := h.database()
+		strategy.Charset = c.charset
+		db, m := h.tenants(t, strategy)
+		tenant := tenancy.Tenant{ID: id}
+		must(t, m.Provision(t.Context(), tenant))
+		must(t, m.Verify(t.Context(), tenant))
+		as := db.WithContext(tenancy.WithTenant(t.Context(), tenant))
+		must(t, as.Create(&note{ID: 1, Text: "é"}).Error)
+		var read note
+		must(t, as.First(&read).Error)
+		var is, column string
+		must(t, as.Raw("SELECT default_character_set_name FROM information_schema.schemata WHERE schema_name = DATABASE()").Scan(&is).Error)
+		must(t, as.Raw("SELECT character_set_name FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = 'notes' AND column_name = 'text'").Scan(&column).Error)
+		if is != c.want || column != c.want || read.Text != "é" {
+			t.Errorf("%s is in %s, its columns in %s, and reads %q", id, is, column, read.Text)
+		}
+	}
+	strategy := h.database()
+	strategy.Charset = "latin1` COLLATE `latin1_bin"
+	_, m := h.tenants(t, strategy)
+	wantKind(t, m.Provision(t.Context(), tenancy.Tenant{ID: "acme"}), tenancy.ErrMigration)
+	same(t, "databases", h.databases(t), []string{h.prefix + "plain", h.prefix + "western"})
+}
+
 // create makes a database by hand, as the role.
 func (h host) create(t testing.TB, name string, statements ...string) {
 	t.Helper()
