@@ -3,6 +3,7 @@ package tenancy
 import (
 	"context"
 	"errors"
+	"net"
 	"strconv"
 	"strings"
 
@@ -261,6 +262,11 @@ func (r *route) ownedTable(name string) (owned, known bool) {
 // explain makes an error about a missing table, or of a policy, one about the tenant.
 func (r *route) explain(err error) error {
 	switch {
+	case r.binding.Pool != nil && unreachable(err):
+		return &Error{
+			Kind: ErrUnavailable, Op: "connect", Tenant: r.scope.tenant.ID, Strategy: r.in.Strategy(),
+			Detail: "there is no connection to the tenant's database, and nothing was sent; try again later", Cause: err,
+		}
 	case missingTable(err):
 		return &Error{
 			Kind: ErrNotProvisioned, Op: "statement", Tenant: r.scope.tenant.ID, Strategy: r.in.Strategy(),
@@ -279,6 +285,13 @@ func (r *route) explain(err error) error {
 	default:
 		return err
 	}
+}
+
+// unreachable recognises that no connection could be made: nobody listens, or the server
+// does not let anybody in yet (57P03). What breaks later is the driver's to report.
+func unreachable(err error) bool {
+	var network *net.OpError
+	return errors.As(err, &network) && network.Op == "dial" || sqlState(err) == "57P03"
 }
 
 // sqlState returns the SQLSTATE of an error, or "".

@@ -144,7 +144,10 @@ func (o opened) Close() error {
 
 // open opens the pool at a DSN.
 func (d Database) open(in *tenancy.Installation, dsn string) (opened, error) {
-	handle, err := gorm.Open(d.Open(dsn), &gorm.Config{Logger: logger.Discard})
+	handle, err := gorm.Open(d.Open(dsn), &gorm.Config{
+		Logger:               logger.Discard,
+		DisableAutomaticPing: in.Dialect() != "sqlite", // it has no context; see databases.connect
+	})
 	if err != nil {
 		return opened{}, err
 	}

@@ -27,6 +27,7 @@ type databases struct {
 	dying sync.Map // the places of tenants that are being destroyed
 
 	removals singleflight.Group
+	openings openings
 }
 
 func newDatabases(in *tenancy.Installation, cfg Database) (*databases, error) {
@@ -197,6 +198,8 @@ func (p databasePool) lease(ctx context.Context) (opened, func(), error) {
 	switch {
 	case errors.Is(err, pools.ErrClosed):
 		err = closedError(p.at.id)
+	case errors.Is(err, context.DeadlineExceeded):
+		err = p.at.unopened(err)
 	case err == nil && lent.owner != p.at.id:
 		err = belongs(p.at.id, lent.owner, p.at.name)
 	}
@@ -227,7 +230,7 @@ func (p databasePool) open(ctx context.Context) (opened, error) {
 	if _, dying := d.dying.Load(p.at.one); dying {
 		return opened{}, missing(tenancy.Tenant{ID: p.at.id}, nil)
 	}
-	pool, err := d.cfg.open(d.in, p.at.dsn)
+	pool, err := d.connect(ctx, p.at.dsn)
 	if err != nil {
 		return opened{}, p.at.unopened(err)
 	}

@@ -160,7 +160,7 @@ func (d *databases) connected(ctx context.Context, dsn string, connections int, 
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	pool, err := d.cfg.open(d.in, dsn)
+	pool, err := d.connect(ctx, dsn)
 	if err != nil {
 		return err
 	}
