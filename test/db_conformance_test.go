@@ -111,7 +111,12 @@ func databasesOn(s conformance.Subject, newHost func(testing.TB) host) conforman
 	return s
 }
 
-// dsnOf is the base database's DSN with another database. A test's names need no escaping.
-func (h host) dsnOf(database string) string {
-	return strings.Replace(h.dsn, "/"+h.role+"?", "/"+database+"?", 1)
+// dsnOf is the role's DSN with another database.
+func (h host) dsnOf(database string) string { return withDatabase(h.dsn, database) }
+
+// withDatabase is a DSN with another database. A test's names need no escaping.
+func withDatabase(dsn, database string) string {
+	front, _, _ := strings.Cut(dsn, "?")
+	slash := strings.LastIndexByte(front, '/')
+	return dsn[:slash+1] + database + dsn[len(front):]
 }

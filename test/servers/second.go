@@ -119,7 +119,7 @@ func (s *Second) first(t testing.TB) {
 	t.Cleanup(func() {
 		s.Stop(t)
 		if t.Failed() {
-			t.Logf("the second server: %s", s.log.String())
+			t.Logf("the second server: … %s", s.log.String()[max(0, s.log.Len()-4000):])
 		}
 	})
 	s.Start(t)
