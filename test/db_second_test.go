@@ -123,11 +123,11 @@ func TestTwoServers(t *testing.T) {
 // apart goes through the lives of two tenants, one on each server.
 func (p *pair) apart(t *testing.T, tenants [2]tenancy.Tenant) {
 	ctx, on := t.Context(), [2]host{p.near, p.far}
-	base := len(p.near.databases(t))
+	base := len(p.near.sites(t))
 	for i, tenant := range tenants {
 		wantKind(t, p.migrate.Verify(ctx, tenant), tenancy.ErrNotProvisioned)
 		must(t, p.migrate.Provision(ctx, tenant))
-		same(t, "databases on the second server", []string{fmt.Sprint(len(p.far.databases(t)))}, []string{fmt.Sprint(i)})
+		same(t, "databases on the second server", []string{fmt.Sprint(len(p.far.sites(t)))}, []string{fmt.Sprint(i)})
 		must(t, p.migrate.Verify(ctx, tenant))
 		must(t, p.as(ctx, tenant).Create(&note{ID: 1, Owner: tenant.ID}).Error)
 	}
@@ -151,7 +151,7 @@ func (p *pair) apart(t *testing.T, tenants [2]tenancy.Tenant) {
 	}
 	// Each tenant is destroyed where it is, and there alone.
 	must(t, p.migrate.Destroy(ctx, tenants[1]))
-	same(t, "databases on the second server", p.far.databases(t), nil)
+	same(t, "databases on the second server", p.far.sites(t), nil)
 	wantKind(t, p.migrate.Verify(ctx, tenants[1]), tenancy.ErrNotProvisioned)
 	wantKind(t, p.as(ctx, tenants[1]).Find(&[]note{}).Error, tenancy.ErrNotProvisioned)
 	must(t, p.migrate.Verify(ctx, tenants[0]))
@@ -161,7 +161,7 @@ func (p *pair) apart(t *testing.T, tenants [2]tenancy.Tenant) {
 		t.Errorf("%d rows are left of the tenant on the first server", count)
 	}
 	must(t, p.migrate.Destroy(ctx, tenants[0]))
-	if n := len(p.near.databases(t)); n != base {
+	if n := len(p.near.sites(t)); n != base {
 		t.Errorf("%d databases on the first server, want %d", n, base)
 	}
 }
@@ -227,7 +227,7 @@ func (p *pair) down(t *testing.T) {
 		must(t, p.as(ctx, tenant).Create(&note{ID: 4, Owner: tenant.ID}).Error)
 		must(t, p.migrate.Destroy(ctx, tenant))
 	}
-	same(t, "databases on the second server", p.far.databases(t), nil)
+	same(t, "databases on the second server", p.far.sites(t), nil)
 	for _, tenant := range near {
 		must(t, p.migrate.Destroy(ctx, tenant))
 	}
