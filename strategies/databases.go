@@ -27,7 +27,7 @@ type databases struct {
 	dying sync.Map // the places of tenants that are being destroyed
 
 	removals singleflight.Group
-	openings openings
+	openings *openings
 }
 
 func newDatabases(in *tenancy.Installation, cfg Database) (*databases, error) {
@@ -47,7 +47,7 @@ func newDatabases(in *tenancy.Installation, cfg Database) (*databases, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &databases{in: in, cfg: cfg, pools: cfg.cache(), slots: slots}, nil
+	return &databases{in: in, cfg: cfg, pools: cfg.cache(), slots: slots, openings: newOpenings(cfg.OpenTimeout)}, nil
 }
 
 func (d Database) checkPrefix() error {

@@ -3,22 +3,29 @@ package strategies
 import (
 	"context"
 	"sync"
+	"time"
 )
 
-// maxOpenings is how many goroutines open one DSN at once, those that nobody waits for
-// any more among them.
+// maxOpenings is how many goroutines open one DSN at once.
 const maxOpenings = 4
 
 // openings opens pools for callers that do not wait for ever. MySQL's dialect asks the server
 // for its version without a context, so one that accepts and never answers keeps a goroutine
-// until the connection breaks; there are no more of them than maxOpenings for a DSN.
+// until the connection breaks. An opening that everybody gave up keeps its place among
+// maxOpenings for the timeout once more, so that they stay few, and a new one may find the
+// server well again.
 type openings struct {
-	mu    sync.Mutex
-	slots map[string]*slot // by DSN
+	timeout time.Duration
+	mu      sync.Mutex
+	gates   map[string]*gate // by DSN
 }
 
-// slot is the places of one DSN.
-type slot struct {
+func newOpenings(timeout time.Duration) *openings {
+	return &openings{timeout: timeout, gates: make(map[string]*gate)}
+}
+
+// gate is the places of one DSN.
+type gate struct {
 	taken chan struct{}
 	users int // who has a place or waits for one
 }
@@ -32,18 +39,21 @@ type opening struct {
 
 // open calls fn, and gives up when ctx ends: what fn opens later is closed again.
 func (o *openings) open(ctx context.Context, dsn string, fn func() (opened, error)) (opened, error) {
-	s := o.enter(dsn)
+	g := o.enter(dsn)
 	select {
-	case s.taken <- struct{}{}:
+	case g.taken <- struct{}{}:
 	case <-ctx.Done():
-		o.leave(dsn, s)
+		o.leave(dsn, g)
 		return opened{}, ctx.Err()
 	}
+	release := sync.OnceFunc(func() {
+		<-g.taken
+		o.leave(dsn, g)
+	})
 	result := make(chan opening)
 	go func() {
 		made := called(fn)
-		<-s.taken
-		o.leave(dsn, s)
+		release()
 		select {
 		case result <- made:
 		case <-ctx.Done():
@@ -59,6 +69,7 @@ func (o *openings) open(ctx context.Context, dsn string, fn func() (opened, erro
 		}
 		return made.pool, made.err
 	case <-ctx.Done():
+		time.AfterFunc(o.timeout, release)
 		return opened{}, ctx.Err()
 	}
 }
@@ -74,26 +85,23 @@ func called(fn func() (opened, error)) (made opening) {
 	return made
 }
 
-func (o *openings) enter(dsn string) *slot {
+func (o *openings) enter(dsn string) *gate {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	s, ok := o.slots[dsn]
+	g, ok := o.gates[dsn]
 	if !ok {
-		s = &slot{taken: make(chan struct{}, maxOpenings)}
-		if o.slots == nil {
-			o.slots = make(map[string]*slot)
-		}
-		o.slots[dsn] = s
+		g = &gate{taken: make(chan struct{}, maxOpenings)}
+		o.gates[dsn] = g
 	}
-	s.users++
-	return s
+	g.users++
+	return g
 }
 
-func (o *openings) leave(dsn string, s *slot) {
+func (o *openings) leave(dsn string, g *gate) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if s.users--; s.users == 0 {
-		delete(o.slots, dsn)
+	if g.users--; g.users == 0 {
+		delete(o.gates, dsn)
 	}
 }
 

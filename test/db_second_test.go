@@ -79,6 +79,17 @@ func (p *pair) as(ctx context.Context, tenant tenancy.Tenant) *gorm.DB {
 	return p.db.WithContext(tenancy.WithTenant(ctx, tenant))
 }
 
+// sites lists the databases of the test on a server, whoever made them.
+func (h host) sites(t testing.TB) []string {
+	t.Helper()
+	query := "SELECT datname FROM pg_database WHERE left(datname, length($1)) = $1"
+	args := []any{h.prefix}
+	if h.driver == "mysql" {
+		query, args = "SELECT schema_name FROM information_schema.schemata WHERE LEFT(schema_name, CHAR_LENGTH(?)) = ?", []any{h.prefix, h.prefix}
+	}
+	return column(t, h.superuser(t), query, args...)
+}
+
 // told asks a tenant's database as the administrator, and not through the plugin.
 func (h host) told(t testing.TB, database, query string) []string {
 	t.Helper()
