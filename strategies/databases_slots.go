@@ -45,8 +45,8 @@ func (s slots) take(ctx context.Context, at place) (*budget.Use, error) {
 	switch {
 	case errors.Is(err, budget.ErrClosed):
 		return nil, closedError(at.id)
-	case errors.Is(err, budget.ErrTimeout):
-		return nil, &tenancy.Error{Kind: tenancy.ErrUnavailable, Tenant: at.id, Detail: fmt.Sprintf("no connection to %s has come free in %v, of %d for a tenant and %d for all on the server; hold connections for less time, or raise MaxConns or MaxServerConns", at.group, s.cfg.Wait, s.cfg.Each, s.cfg.Total)}
+	case errors.Is(err, budget.ErrTimeout), errors.Is(err, context.DeadlineExceeded):
+		return nil, &tenancy.Error{Kind: tenancy.ErrUnavailable, Tenant: at.id, Detail: fmt.Sprintf("no connection to the database %s has come free in time, of %d for a tenant and %d for all on the server; if the server is well, hold connections for less time, or raise MaxConns or MaxServerConns", at.group, s.cfg.Each, s.cfg.Total), Cause: err}
 	}
 	return use, err
 }
