@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 
+	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/sync/singleflight"
 	"gorm.io/gorm"
 
@@ -20,11 +21,12 @@ import (
 
 // databases keeps each tenant in a database of its own on a server.
 type databases struct {
-	in    *tenancy.Installation
-	cfg   Database
-	pools *pools.Cache[opened]
-	slots slots    // of the servers' connections
-	dying sync.Map // the places of tenants that are being destroyed
+	in     *tenancy.Installation
+	cfg    Database
+	pools  *pools.Cache[opened]
+	slots  slots // of the servers' connections
+	claims *lru.Cache[claimant, *databasePool]
+	dying  sync.Map // the places of tenants that are being destroyed
 
 	removals singleflight.Group
 	openings *openings
@@ -47,7 +49,11 @@ func newDatabases(in *tenancy.Installation, cfg Database) (*databases, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &databases{in: in, cfg: cfg, pools: cfg.cache(), slots: slots, openings: newOpenings(cfg.OpenTimeout)}, nil
+	claims, err := lru.New[claimant, *databasePool](maxKnown)
+	if err != nil {
+		return nil, err
+	}
+	return &databases{in: in, cfg: cfg, pools: cfg.cache(), slots: slots, claims: claims, openings: newOpenings(cfg.OpenTimeout)}, nil
 }
 
 func (d Database) checkPrefix() error {
@@ -70,10 +76,47 @@ type place struct {
 	given  bool   // the tenant names the database itself
 }
 
+// claimant is what a place is found by.
+type claimant struct {
+	tenant tenancy.Tenant
+	dsn    string
+}
+
+// maxKnown is how many tenants' pools are remembered by what they are found by, so that no
+// statement has to read a DSN.
+const maxKnown = 4096
+
+// pool finds the pool of a tenant.
+func (d *databases) pool(t tenancy.Tenant) (*databasePool, error) {
+	dsn, err := d.dsn(t)
+	if err != nil {
+		return nil, err
+	}
+	claim := claimant{t, dsn}
+	if pool, ok := d.claims.Get(claim); ok {
+		return pool, nil
+	}
+	at, err := d.placed(t, dsn)
+	if err != nil {
+		return nil, err
+	}
+	pool := &databasePool{databases: d, at: at}
+	d.claims.Add(claim, pool)
+	return pool, nil
+}
+
 func (d *databases) place(t tenancy.Tenant) (place, error) {
-	address, err := d.address(t)
+	pool, err := d.pool(t)
 	if err != nil {
 		return place{}, err
+	}
+	return pool.at, nil
+}
+
+func (d *databases) placed(t tenancy.Tenant, dsn string) (place, error) {
+	address, err := addressOf(d.in.Dialect(), dsn)
+	if err != nil {
+		return place{}, &tenancy.Error{Kind: tenancy.ErrInvalidTenant, Tenant: t.ID, Cause: err}
 	}
 	name, err := d.name(t, address)
 	if err != nil {
@@ -94,27 +137,23 @@ func (d *databases) place(t tenancy.Tenant) (place, error) {
 // place, and what holds for one of them does not for the other. No ID has a NUL.
 func (at place) removal() string { return at.id + "\x00" + at.one }
 
-// address is the address of the tenant's server, or of its database where the tenant says.
-func (d *databases) address(t tenancy.Tenant) (address, error) {
+// dsn is the address of the tenant's server, or of its database where the tenant says.
+func (d *databases) dsn(t tenancy.Tenant) (string, error) {
 	dsn := t.DSN
 	switch {
 	case dsn != "":
 	case d.cfg.DSNOf != nil:
 		var err error
 		if dsn, err = d.cfg.DSNOf(t); err != nil {
-			return nil, &tenancy.Error{Kind: tenancy.ErrInvalidTenant, Tenant: t.ID, Detail: "Database.DSNOf has no address", Cause: err}
+			return "", &tenancy.Error{Kind: tenancy.ErrInvalidTenant, Tenant: t.ID, Detail: "Database.DSNOf has no address", Cause: err}
 		}
 	default:
 		dsn = d.cfg.DSN
 	}
 	if dsn == "" {
-		return nil, &tenancy.Error{Kind: tenancy.ErrConfig, Tenant: t.ID, Detail: "there is no address for the tenant's database; set Database.DSN to that of the server, or the tenant's own DSN"}
+		return "", &tenancy.Error{Kind: tenancy.ErrConfig, Tenant: t.ID, Detail: "there is no address for the tenant's database; set Database.DSN to that of the server, or the tenant's own DSN"}
 	}
-	found, err := addressOf(d.in.Dialect(), dsn)
-	if err != nil {
-		return nil, &tenancy.Error{Kind: tenancy.ErrInvalidTenant, Tenant: t.ID, Cause: err}
-	}
-	return found, nil
+	return dsn, nil
 }
 
 // name is the name of the tenant's database.
@@ -151,15 +190,19 @@ func (d *databases) allowed(name string) error {
 }
 
 func (d *databases) Bind(t tenancy.Tenant) (tenancy.Binding, error) {
-	at, err := d.place(t)
+	pool, err := d.pool(t)
 	if err != nil {
 		return tenancy.Binding{}, err
 	}
-	return d.binding(at), nil
+	return pool.binding(), nil
 }
 
 func (d *databases) binding(at place) tenancy.Binding {
-	return tenancy.Binding{Pool: databasePool{databases: d, at: at}, Filter: tenancy.FilterNone}
+	return (&databasePool{databases: d, at: at}).binding()
+}
+
+func (p *databasePool) binding() tenancy.Binding {
+	return tenancy.Binding{Pool: p, Filter: tenancy.FilterNone}
 }
 
 func (d *databases) Group(t tenancy.Tenant) string {
@@ -177,16 +220,16 @@ type databasePool struct {
 }
 
 // Acquire implements [tenancy.Pool].
-func (p databasePool) Acquire(ctx context.Context) (gorm.ConnPool, func(), error) {
+func (p *databasePool) Acquire(ctx context.Context) (gorm.ConnPool, func(), error) {
 	lent, release, err := p.lease(ctx)
 	return lent.pool, release, err
 }
 
 // Place says where the database is, as far as its DSN does: pools of one place lead to one database.
-func (p databasePool) Place() string { return p.at.one }
+func (p *databasePool) Place() string { return p.at.one }
 
 // lease lends the pool for one connection's use.
-func (p databasePool) lease(ctx context.Context) (opened, func(), error) {
+func (p *databasePool) lease(ctx context.Context) (opened, func(), error) {
 	slot, err := p.databases.slots.take(ctx, p.at)
 	if err != nil {
 		return opened{}, func() {}, err
@@ -211,7 +254,7 @@ func (p databasePool) lease(ctx context.Context) (opened, func(), error) {
 }
 
 // openWith opens the pool with the slot of whoever asked for it. They may be gone by now.
-func (p databasePool) openWith(ctx context.Context, slot *budget.Use) (opened, error) {
+func (p *databasePool) openWith(ctx context.Context, slot *budget.Use) (opened, error) {
 	slot, err := p.databases.slots.keep(ctx, slot, p.at)
 	if err != nil {
 		return opened{}, err
@@ -225,7 +268,7 @@ func (p databasePool) openWith(ctx context.Context, slot *budget.Use) (opened, e
 }
 
 // open opens the pool, and asks the database once whose it is.
-func (p databasePool) open(ctx context.Context) (opened, error) {
+func (p *databasePool) open(ctx context.Context) (opened, error) {
 	d := p.databases
 	if _, dying := d.dying.Load(p.at.one); dying {
 		return opened{}, missing(tenancy.Tenant{ID: p.at.id}, nil)
@@ -273,7 +316,7 @@ func (d *databases) Verify(ctx context.Context, t tenancy.Tenant) error {
 	if err != nil {
 		return err
 	}
-	lent, release, err := databasePool{d, at}.lease(ctx)
+	lent, release, err := (&databasePool{d, at}).lease(ctx)
 	if err != nil {
 		return err
 	}

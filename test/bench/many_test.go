@@ -53,19 +53,19 @@ func manyTenants(b *testing.B, s tenancy.Strategy, n int) {
 		return time.Since(began) / time.Duration(visits)
 	}
 
-	const few = 100
-	visit(0, few)
+	const hundred = 100
+	visit(0, hundred)
 	before := heap()
 	visit(0, n)
 	after := heap()
 
 	var ratios []float64
-	first := few
+	first := hundred
 	for b.Loop() {
-		fewTime := visit(0, few)
-		manyTime := visit(first, few)
-		first += few
-		visit(0, few) // these are the ones that are visited all the time
+		fewTime := visit(0, hundred)
+		manyTime := visit(first, hundred)
+		first += hundred
+		visit(0, hundred) // these are the ones that are visited all the time
 		ratios = append(ratios, float64(manyTime)/float64(fewTime))
 	}
 	b.ReportMetric(0, "ns/op")
