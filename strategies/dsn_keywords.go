@@ -41,9 +41,10 @@ func keywordValue(text string) (value, rest string, err error) {
 	var read strings.Builder
 	for i := 0; i < len(text); i++ {
 		switch c := text[i]; {
-		case c == '\\' && i+1 < len(text):
-			i++
-			read.WriteByte(text[i])
+		case c == '\\':
+			if i++; i < len(text) { // one at the end is dropped
+				read.WriteByte(text[i])
+			}
 		case quoted && c == '\'':
 			return read.String(), text[i+1:], nil
 		case !quoted && strings.IndexByte(blanks, c) >= 0:

@@ -1,6 +1,7 @@
 package strategies
 
 import (
+	"maps"
 	"net/url"
 	"strings"
 	"testing"
@@ -202,4 +203,52 @@ func FuzzAddress(f *testing.F) {
 			}
 		}
 	})
+}
+
+// FuzzDSN: whatever DSN both this package and the driver can read, they read alike, and with
+// another name it differs in the name alone.
+func FuzzDSN(f *testing.F) {
+	for _, dsn := range []string{
+		"postgres://app:s%40c@h:1,[::1]:2/db?sslmode=disable&options=-c%20a%3Db", "postgresql:///?dbname=db&host=/run&dbname=other", "postgres://h?database=", "postgres://a@b@c/d", "postgres://%2Frun:1?port=2",
+		`host=h user = 'a\' b' dbname=db password=c\`, "database=a dbname=b", "host='' port=",
+		"app:s@c/r@tcp(h:1)/db?loc=Asia%2FTokyo", "unix(/run/x)/", "/a%2Fb", "@/",
+	} {
+		f.Add(dsn)
+	}
+	f.Fuzz(func(t *testing.T, dsn string) {
+		if a, err := addressOf("postgres", dsn); err == nil {
+			if before, err := pgconn.ParseConfig(dsn); err == nil {
+				after, err := pgconn.ParseConfig(a.with("new"))
+				if err != nil {
+					t.Fatalf("%q becomes %q: %v", dsn, a.with("new"), err)
+				}
+				if after.Database != "new" || before.Database != a.database() {
+					t.Fatalf("%q names %q, read as %q; %q names %q", dsn, before.Database, a.database(), a.with("new"), after.Database)
+				}
+				if !alike(before, after) {
+					t.Fatalf("%q and %q: %+v, %+v", dsn, a.with("new"), before, after)
+				}
+			}
+		}
+		if a, err := addressOf("mysql", dsn); err == nil {
+			if before, err := mysql.ParseDSN(dsn); err == nil {
+				after, err := mysql.ParseDSN(a.with("new"))
+				if err != nil || after.DBName != "new" || before.DBName != a.database() {
+					t.Fatalf("%q and %q: %v", dsn, a.with("new"), err)
+				}
+				if after.DBName = before.DBName; after.FormatDSN() != before.FormatDSN() || before.Net+"("+before.Addr+")" != a.server() {
+					t.Fatalf("%q on %q and %q: %+v, %+v", dsn, a.server(), a.with("new"), before, after)
+				}
+			}
+		}
+	})
+}
+
+// alike reports whether two configurations differ in the database alone.
+func alike(a, b *pgconn.Config) bool {
+	same := a.Host == b.Host && a.Port == b.Port && a.User == b.User && a.Password == b.Password && maps.Equal(a.RuntimeParams, b.RuntimeParams) && len(a.Fallbacks) == len(b.Fallbacks)
+	for i := range a.Fallbacks {
+		same = same && a.Fallbacks[i].Host == b.Fallbacks[i].Host && a.Fallbacks[i].Port == b.Fallbacks[i].Port
+	}
+	return same
 }

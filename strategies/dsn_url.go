@@ -27,13 +27,13 @@ func urlAddressOf(scheme, rest string) (address, error) {
 		user, servers = rest[:end+1], rest[end+1:]
 	}
 	servers, tail := cutBefore(servers, "/?")
-	if strings.ContainsAny(user, "?[") || strings.Contains(servers, "@") || !escaped(user+servers+tail) {
+	if strings.ContainsAny(user, "?[") || strings.Contains(servers, "@") || strings.Count(servers, "[") != strings.Count(servers, "]") || !escaped(user+servers+tail) {
 		return nil, invalid
 	}
 	a := urlAddress{front: scheme + user + servers}
 	a.hosts, a.ports = hostsAndPorts(servers)
 	path, parameters, _ := strings.Cut(tail, "?")
-	a.name = unescaped(strings.TrimPrefix(path, "/"))
+	a.name = component(strings.TrimPrefix(path, "/"))
 	if parameters != "" {
 		a.parameters = strings.Split(parameters, "&")
 	}
@@ -55,7 +55,7 @@ func hostsAndPorts(servers string) (hosts, ports string) {
 	if len(all) > 1 && strings.Trim(ports, ",") == "" {
 		ports = "5432" // for each, whatever the environment says
 	}
-	return unescaped(hosts), unescaped(ports)
+	return component(hosts), component(ports)
 }
 
 func (a urlAddress) server() string { return postgresServer(a.parameter) }
@@ -64,8 +64,8 @@ func (a urlAddress) server() string { return postgresServer(a.parameter) }
 // the question mark.
 func (a urlAddress) parameter(key string) string {
 	for _, written := range slices.Backward(a.parameters) {
-		if name, value, _ := strings.Cut(written, "="); unescaped(name) == key {
-			return unescaped(value)
+		if name, value, _ := strings.Cut(written, "="); component(name) == key {
+			return component(value)
 		}
 	}
 	return map[string]string{"host": a.hosts, "port": a.ports}[key]
@@ -75,7 +75,7 @@ func (a urlAddress) database() string {
 	for _, written := range slices.Backward(a.parameters) {
 		if namesDatabase(written) {
 			_, value, _ := strings.Cut(written, "=")
-			return unescaped(value)
+			return component(value)
 		}
 	}
 	return a.name
@@ -92,8 +92,11 @@ func (a urlAddress) with(database string) string {
 // namesDatabase reports whether a parameter says which database is meant.
 func namesDatabase(written string) bool {
 	key, _, _ := strings.Cut(written, "=")
-	return slices.Contains(databaseKeys, unescaped(key))
+	return slices.Contains(databaseKeys, component(key))
 }
+
+// component reads a part of a URL, without the spaces around it.
+func component(text string) string { return unescaped(strings.Trim(text, " ")) }
 
 // escaped reports whether each percent sign begins an escape.
 func escaped(text string) bool {
