@@ -17,8 +17,8 @@ import (
 // Linux turns it into a 0.
 func TestMySQLFolded(t *testing.T) {
 	t.Parallel()
-	server := servers.StartMySQL(t, "--lower-case-table-names=1")
-	newHost := func(t testing.TB) host { return mysqlHost(servers.NewMySQLOn(t, server)) }
+	second := servers.NewSecondMySQLWith(t, "--lower-case-table-names=1")
+	newHost := func(t testing.TB) host { return mysqlHost(servers.NewMySQLOn(t, second.Admin)) }
 	t.Run("suite", func(t *testing.T) {
 		if os.Getenv("TENANCY_TEST_LONG") == "" {
 			t.Skip("skipped: TENANCY_TEST_LONG=1 runs the whole suite on such a server")

@@ -20,10 +20,12 @@ import (
 // Second is a server of a test's own, beside the one that all tests share: it may be
 // stopped. It has a role that may create databases.
 type Second struct {
-	// DSN connects as the role, to no tenant's database.
+	// DSN connects as the role, to a database of its name, which is no tenant's.
 	DSN string
 	// Admin connects as the administrator.
 	Admin string
+	// Name is the name of the role, and of its database.
+	Name string
 	// Password is the role's, which no message is to show.
 	Password string
 
@@ -64,8 +66,8 @@ func NewSecondPostgres(t testing.TB) *Second {
 	command := append(as, filepath.Join(filepath.Dir(initdb), "postgres"), "-D", dir, "-p", port,
 		"-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off", "-c", "shared_buffers=16MB")
 	at := url.URL{Scheme: "postgres", User: url.User("postgres"), Host: "127.0.0.1:" + port, Path: "/postgres", RawQuery: "sslmode=disable"}
-	s := &Second{program: command[0], args: command[1:], Admin: at.String(), Password: secondPassword}
-	at.User = url.UserPassword(secondRole, secondPassword)
+	s := &Second{program: command[0], args: command[1:], Admin: at.String(), Name: secondRole, Password: secondPassword}
+	at.User, at.Path = url.UserPassword(secondRole, secondPassword), "/"+secondRole
 	s.DSN = at.String()
 	s.crash = syscall.SIGQUIT // which it calls an immediate shutdown
 	s.ping = func() error { return pingPostgres(s.Admin) }
@@ -73,11 +75,18 @@ func NewSecondPostgres(t testing.TB) *Second {
 	admin := openPostgres(t, s.Admin)
 	defer func() { _ = admin.Close() }()
 	execute(t, admin, "CREATE ROLE "+secondRole+" LOGIN CREATEDB PASSWORD '"+secondPassword+"'")
+	execute(t, admin, "CREATE DATABASE "+secondRole+" OWNER "+secondRole)
 	return s
 }
 
 // NewSecondMySQL starts a MariaDB, as NewSecondPostgres does.
 func NewSecondMySQL(t testing.TB) *Second {
+	t.Helper()
+	return NewSecondMySQLWith(t)
+}
+
+// NewSecondMySQLWith is NewSecondMySQL with options that cannot be set on a server that runs.
+func NewSecondMySQLWith(t testing.TB, options ...string) *Second {
 	t.Helper()
 	dir, account := secondDir(t, "mysql")
 	install, err := installed("mariadb-install-db", "mysql_install_db")
@@ -93,21 +102,22 @@ func NewSecondMySQL(t testing.TB) *Second {
 		as = []string{"--user=" + account.Username}
 	}
 	data := filepath.Join(dir, "data")
-	secondRun(t, append([]string{install, "--no-defaults", "--datadir=" + data, "--auth-root-authentication-method=normal", "--skip-test-db", "--innodb-log-file-size=8M"}, as...))
+	secondRun(t, append([]string{install, "--no-defaults", "--datadir=" + data, "--auth-root-authentication-method=normal", "--skip-test-db", "--innodb-log-file-size=8M"}, append(as, options...)...))
 	port := secondPort(t)
 	config := mysql.NewConfig()
 	config.User, config.Net, config.Addr, config.ParseTime = "root", "tcp", "127.0.0.1:"+port, true
 	s := &Second{program: server, args: append([]string{
 		"--no-defaults", "--datadir=" + data, "--socket=" + filepath.Join(dir, "socket"), "--pid-file=" + filepath.Join(dir, "pid"),
 		"--port=" + port, "--bind-address=127.0.0.1", "--innodb-log-file-size=8M", "--innodb-buffer-pool-size=16M", "--innodb-flush-log-at-trx-commit=2",
-	}, as...), Admin: config.FormatDSN(), Password: secondPassword}
-	config.User, config.Passwd = secondRole, secondPassword
+	}, append(as, options...)...), Admin: config.FormatDSN(), Name: secondRole, Password: secondPassword}
+	config.User, config.Passwd, config.DBName = secondRole, secondPassword, secondRole
 	s.DSN = config.FormatDSN()
 	s.crash = os.Kill
 	s.ping = func() error { return pingMySQL(s.Admin) }
 	s.first(t)
 	admin := openMySQL(t, s.Admin)
 	defer func() { _ = admin.Close() }()
+	execute(t, admin, "CREATE DATABASE "+secondRole)
 	execute(t, admin, "CREATE USER '"+secondRole+"'@'%' IDENTIFIED BY '"+secondPassword+"'")
 	execute(t, admin, "GRANT ALL ON *.* TO '"+secondRole+"'@'%'")
 	return s
