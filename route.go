@@ -308,7 +308,7 @@ func mysqlError(err error, number int) bool {
 	return strings.Contains(err.Error(), "Error "+strconv.Itoa(number)+" (")
 }
 
-// missingTable recognises a database's complaint that a table or schema is not there.
+// missingTable recognises a complaint that a table, schema or database is not there.
 func missingTable(err error) bool {
 	var numbered interface{ SQLErrorNumber() int32 } // SQL Server's: 208 is an invalid object name
 	if errors.As(err, &numbered) {
@@ -319,7 +319,7 @@ func missingTable(err error) bool {
 		return strings.Contains(err.Error(), "no such table") || mysqlError(err, 1146) || mysqlError(err, 1049)
 	case "42P01":
 		return !strings.Contains(err.Error(), "FROM") // "missing FROM-clause entry" is a mistake in the text
-	case "3F000":
+	case "3F000", "3D000":
 		return true
 	case "42501": // a table was to be created, and the first schema there is pg_catalog
 		return strings.Contains(err.Error(), "pg_catalog")

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	"database/sql"
 	"errors"
 	"fmt"
 	"strings"
@@ -310,25 +311,33 @@ func absent(err error) bool {
 	return err != nil && strings.Contains(err.Error(), "Error 1049 (")
 }
 
-// Verify opens the database, asks whose it is, and compares its tables with the models.
+// Verify asks the database whose it is, and compares its tables with the models: on a new
+// connection, since those of the pool remember what tables were like.
 func (d *databases) Verify(ctx context.Context, t tenancy.Tenant) error {
 	at, err := d.place(t)
 	if err != nil {
 		return err
 	}
-	lent, release, err := (&databasePool{d, at}).lease(ctx)
+	_, release, err := (&databasePool{d, at}).lease(ctx)
 	if err != nil {
 		return err
 	}
-	defer release()
-	if stage, err := d.stage(ctx, lent.db, at); err != nil || stage != whole { // not only when the pool was opened
-		return missing(t, at.unopened(err))
-	}
-	differences, err := pending(ctx, d.in, lent.db, d.binding(at))
+	release()
+	var compared error
+	err = d.visit(ctx, at, func(db *sql.DB) error {
+		if stage, err := d.stage(ctx, db, at); err != nil || stage != whole { // not only when the pool was opened
+			return missing(t, err)
+		}
+		differences, err := pending(ctx, d.in, db, d.binding(at))
+		if compared = err; err == nil {
+			compared = drifted(t, differences)
+		}
+		return nil
+	})
 	if err != nil {
-		return err
+		return at.unopened(err)
 	}
-	return drifted(t, differences)
+	return compared
 }
 
 func (d *databases) Close() error {

@@ -276,7 +276,7 @@ func (f *files) Provision(ctx context.Context, t tenancy.Tenant) error {
 // create makes a new file and gives it its structures. It reports whether the file is the one
 // that is there now: somebody else may have been faster.
 func (f *files) create(ctx context.Context, pool filePool, fill filling) (won bool, err error) {
-	draft := pool.name + ".new-" + rand.Text()
+	draft := pool.name + drafts + rand.Text()
 	empty, err := f.root.OpenFile(draft, os.O_CREATE|os.O_EXCL|os.O_RDWR, fileMode)
 	if err != nil {
 		return false, fileError(pool.id, err)
@@ -289,8 +289,11 @@ func (f *files) create(ctx context.Context, pool filePool, fill filling) (won bo
 		return false, err
 	}
 	if err := f.root.Link(draft, pool.name); err != nil {
-		if errors.Is(err, fs.ErrExist) {
+		switch {
+		case errors.Is(err, fs.ErrExist):
 			return false, nil
+		case errors.Is(err, fs.ErrNotExist):
+			return false, &tenancy.Error{Kind: tenancy.ErrNotProvisioned, Tenant: pool.id, Detail: "the tenant was destroyed while it was provisioned; run migrate.Provision again", Cause: err}
 		}
 		return false, fileError(pool.id, err)
 	}
@@ -330,13 +333,35 @@ func (f *files) Destroy(ctx context.Context, t tenancy.Tenant) error {
 	if err != nil {
 		return err
 	}
-	if there, err := f.exists(pool); err != nil || !there {
-		return err
-	}
 	// Keyed by the ID as well: what holds for the file's tenant does not for another.
-	_, err, _ = f.removals.Do(pool.id+"\x00"+pool.name, func() (any, error) { return nil, f.destroy(ctx, pool) })
+	_, err, _ = f.removals.Do(pool.id+"\x00"+pool.name, func() (any, error) {
+		there, err := f.exists(pool)
+		if err == nil && there {
+			err = f.destroy(ctx, pool)
+		}
+		if err == nil {
+			err = f.sweep(pool)
+		}
+		return nil, err
+	})
 	return err
 }
+
+// sweep removes the drafts of a tenant's file. A process that was killed leaves such, and
+// between Link and the end of create one is the tenant's own file by another name.
+func (f *files) sweep(pool filePool) error {
+	drafts, err := fs.Glob(f.root.FS(), pool.name+drafts+"*")
+	for _, draft := range drafts {
+		err = joined(err, f.remove(draft))
+	}
+	if err != nil {
+		return fileError(pool.id, err)
+	}
+	return nil
+}
+
+// drafts stands between a file's name and what is different for each draft of it.
+const drafts = ".new-"
 
 // destroy removes a file that was there a moment ago.
 func (f *files) destroy(ctx context.Context, pool filePool) error {

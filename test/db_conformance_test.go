@@ -64,6 +64,11 @@ func mysqlHost(m servers.MySQL) host {
 	return host{open: mysql.Open, dsn: m.DSN, admin: m.Admin, driver: "mysql", prefix: m.Prefix, role: m.Name}
 }
 
+// newSecondHost is a server that no other test keeps busy.
+func newSecondHost(s *servers.Second, driver string) host {
+	return host{dsn: s.DSN, admin: s.Admin, driver: driver, prefix: "tenancy_test_", role: s.Name}
+}
+
 func (h host) database() strategies.Database {
 	return strategies.Database{Open: h.open, DSN: h.dsn, Prefix: h.prefix, MaxConns: 3}
 }

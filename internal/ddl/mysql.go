@@ -5,9 +5,14 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"time"
 
 	"gorm.io/gorm"
 )
+
+// releaseTimeout bounds the release of a lock. A connection that does not answer is closed,
+// and its lock goes with it.
+const releaseTimeout = 10 * time.Second
 
 // exclusiveMySQL runs fn under a named lock of the session, since MySQL commits whenever
 // structures change and a lock of the transaction would be gone
@@ -27,7 +32,9 @@ func exclusiveMySQL(ctx context.Context, conn *sql.Conn, key string, fn func(tx 
 		held = got.Bool
 	}
 	defer func() { //nolint:contextcheck // also when ctx has ended
-		if _, err := conn.ExecContext(context.Background(), "DO RELEASE_LOCK("+name+")", key); err != nil {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
+		defer cancel()
+		if _, err := conn.ExecContext(ctx, "DO RELEASE_LOCK("+name+")", key); err != nil {
 			_ = conn.Raw(func(any) error { return driver.ErrBadConn })
 		}
 	}()
