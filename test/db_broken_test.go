@@ -278,7 +278,7 @@ func TestDestroyBroken(t *testing.T) {
 // TestProvisionBesideDestroy has two handles provision one tenant at once, and one destroy it while
 // the other provisions: it is whole or gone for both, and can be had and removed again.
 func TestProvisionBesideDestroy(t *testing.T) {
-	rounds := 5
+	rounds := 3
 	if os.Getenv("TENANCY_TEST_LONG") != "" {
 		rounds = 50
 	}

@@ -31,7 +31,7 @@ func exclusiveMySQL(ctx context.Context, conn *sql.Conn, key string, fn func(tx 
 		}
 		held = got.Bool
 	}
-	defer func() { //nolint:contextcheck // also when ctx has ended
+	defer func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
 		defer cancel()
 		if _, err := conn.ExecContext(ctx, "DO RELEASE_LOCK("+name+")", key); err != nil {
