@@ -128,10 +128,18 @@ func sqliteTables(ctx context.Context, pool gorm.ConnPool, s *side) ([]string, e
 	return own, err
 }
 
+// postgresTables lists the tables of a tenant's schema, or of its whole database.
 func postgresTables(ctx context.Context, pool gorm.ConnPool, s *side) ([]string, error) {
+	if schema := s.binding.Names.Schema; schema != "" {
+		return scanNames(pool.QueryContext(ctx, `
+			SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+			WHERE n.nspname = $1 AND c.relkind IN ('r', 'p', 'f', 'm')`, schema))
+	}
 	return scanNames(pool.QueryContext(ctx, `
-		SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-		WHERE n.nspname = $1 AND c.relkind IN ('r', 'p', 'f', 'm')`, s.binding.Names.Schema))
+		SELECT CASE WHEN n.nspname = current_schema() THEN '' ELSE n.nspname || '.' END || c.relname
+		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+		WHERE c.relkind IN ('r', 'p', 'f', 'm') AND n.nspname NOT LIKE 'pg\_%' AND n.nspname <> 'information_schema' AND c.relname NOT LIKE 'tenancy\_%'
+		AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')`))
 }
 
 func scanNames(rows *sql.Rows, err error) (found []string, _ error) {

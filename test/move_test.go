@@ -30,6 +30,7 @@ type moving struct {
 	*directory
 	open   func(*directory) *site // as another process does
 	faults *faulty
+	apart  bool // no tenant's rows are in one table with another's, in either tier
 }
 
 // movingKinds are the combinations between which tenants are moved.
@@ -47,6 +48,14 @@ var movingKinds = []struct {
 	}},
 	{"postgres/schema and rls", func(t testing.TB, models ...any) *moving { return openPGMoving(t, models, strategies.RLS{}) }},
 	{"postgres/schema and shared", func(t testing.TB, models ...any) *moving { return openPGMoving(t, models, strategies.Shared{}) }},
+	{"postgres/database and rls", func(t testing.TB, models ...any) *moving {
+		return openHostMoving(t, newPostgresHost(t), models, strategies.RLS{})
+	}},
+	{"postgres/database and schema", func(t testing.TB, models ...any) *moving {
+		s := openHostMoving(t, newPostgresHost(t), models, strategies.Schema{})
+		s.apart = true
+		return s
+	}},
 }
 
 func openMoving(t testing.TB, models []any, premium func(root string) tenancy.Strategy) *moving {
