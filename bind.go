@@ -9,6 +9,7 @@ import (
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 
+	"github.com/gormtenancy/tenancy/internal/freeze"
 	"github.com/gormtenancy/tenancy/internal/routing"
 	"github.com/gormtenancy/tenancy/internal/sqltext"
 	"github.com/gormtenancy/tenancy/scopes"
@@ -302,6 +303,16 @@ func (h handle) attach(stmt *gorm.Statement, b *bound, target *routing.Target, r
 	h.pool.Statement(&b.pool, stmt, target, raw, b)
 	stmt.ConnPool = &b.pool
 	return nil
+}
+
+// explain is the callback after a write. It explains an error that came with the rows of the
+// statement: MariaDB answers an INSERT … RETURNING that a trigger refuses with rows, of which
+// the first is the refusal.
+func (in *Installation) explain(db *gorm.DB) {
+	b := boundTo(db.Statement)
+	if b != nil && db.Error != nil && b.route != nil && freeze.Refused(db.Error) && !errors.Is(db.Error, ErrMoving) {
+		db.Error = b.route.explain(db.Error)
+	}
 }
 
 const originalKey = "tenancy:original"

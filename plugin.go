@@ -162,16 +162,19 @@ func (in *Installation) installCallbacks() {
 	in.guardPanics(create, "gorm:before_create", "gorm:save_before_associations", "gorm:create", "gorm:save_after_associations", "gorm:after_create")
 	_ = create.Before(first(begin, "gorm:before_create")).Register("tenancy:bind", in.bind(opCreate))
 	_ = create.After("gorm:create").Before("gorm:save_after_associations").Register("tenancy:upserted", in.upserted)
+	_ = create.After("tenancy:upserted").Before("gorm:save_after_associations").Register("tenancy:explain", in.explain)
 	_ = create.Register("tenancy:release", in.release)
 
 	update := callbacks.Update()
 	in.guardPanics(update, "gorm:setup_reflect_value", "gorm:before_update", "gorm:save_before_associations", "gorm:update", "gorm:save_after_associations", "gorm:after_update")
 	_ = update.Before(first(begin, "gorm:setup_reflect_value")).Register("tenancy:bind", in.bind(opUpdate))
+	_ = update.After("gorm:update").Before("gorm:save_after_associations").Register("tenancy:explain", in.explain)
 	_ = update.Register("tenancy:release", in.release)
 
 	remove := callbacks.Delete()
 	in.guardPanics(remove, "gorm:before_delete", "gorm:delete_before_associations", "gorm:delete", "gorm:after_delete")
 	_ = remove.Before(first(begin, "gorm:before_delete")).Register("tenancy:bind", in.bind(opDelete))
+	_ = remove.After("gorm:delete").Before("gorm:after_delete").Register("tenancy:explain", in.explain)
 	_ = remove.Register("tenancy:release", in.release)
 
 	query := callbacks.Query()

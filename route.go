@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"net"
-	"strconv"
 	"strings"
 
 	"gorm.io/gorm"
 
+	"github.com/gormtenancy/tenancy/internal/ddl"
 	"github.com/gormtenancy/tenancy/internal/freeze"
 	"github.com/gormtenancy/tenancy/internal/routing"
 	"github.com/gormtenancy/tenancy/internal/sqltext"
@@ -303,11 +303,6 @@ func sqlState(err error) string {
 	return ""
 }
 
-// mysqlError recognises an error of MySQL or MariaDB by its number, as the driver writes it.
-func mysqlError(err error, number int) bool {
-	return strings.Contains(err.Error(), "Error "+strconv.Itoa(number)+" (")
-}
-
 // missingTable recognises a complaint that a table, schema or database is not there.
 func missingTable(err error) bool {
 	var numbered interface{ SQLErrorNumber() int32 } // SQL Server's: 208 is an invalid object name
@@ -316,7 +311,7 @@ func missingTable(err error) bool {
 	}
 	switch sqlState(err) {
 	case "":
-		return strings.Contains(err.Error(), "no such table") || mysqlError(err, 1146) || mysqlError(err, 1049)
+		return strings.Contains(err.Error(), "no such table") || ddl.MySQLError(err, 1146, 1049)
 	case "42P01":
 		return !strings.Contains(err.Error(), "FROM") // "missing FROM-clause entry" is a mistake in the text
 	case "3F000", "3D000":

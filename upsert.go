@@ -8,6 +8,7 @@ import (
 	"gorm.io/gorm/clause"
 	"gorm.io/gorm/schema"
 
+	"github.com/gormtenancy/tenancy/internal/ddl"
 	"github.com/gormtenancy/tenancy/scopes"
 )
 
@@ -84,7 +85,7 @@ func (in *Installation) upserted(db *gorm.DB) {
 		return
 	}
 	if b.conflict == conflictFail {
-		if db.Error != nil && mysqlError(db.Error, 1242) {
+		if db.Error != nil && ddl.MySQLError(db.Error, 1242) {
 			db.Error = b.stolen(db.Error)
 		}
 		return

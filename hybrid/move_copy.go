@@ -10,6 +10,7 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/gormtenancy/tenancy"
+	"github.com/gormtenancy/tenancy/internal/ddl"
 )
 
 // prepare provisions the target and looks at both sides, before anything is refused.
@@ -52,10 +53,13 @@ func (m *mover) copy(ctx context.Context) error {
 	if err := m.each(ctx, m.to.language.thaw, m.to); err != nil { // it may be a source that was kept
 		return err
 	}
-	if err := m.to.write(ctx, func(tx gorm.ConnPool) error { return m.to.empty(ctx, tx, m.tables) }); err != nil {
+	if err := m.to.language.empty(ctx, m.to, m.tables); err != nil {
 		return err
 	}
 	if err := m.follow(ctx); err != nil {
+		return err
+	}
+	if err := m.checkKeys(ctx); err != nil {
 		return err
 	}
 	m.report.Tables = nil
@@ -88,7 +92,7 @@ func (m *mover) checkOwners(ctx context.Context) error {
 			quoted := m.from.language.quote(column)
 			var rows int64
 			if err := m.from.read(ctx, func(pool gorm.ConnPool) error {
-				return pool.QueryRowContext(ctx, "SELECT count(*) FROM "+m.from.table(t.logical)+" WHERE CAST("+quoted+" AS text) NOT IN ('', '0') AND "+
+				return pool.QueryRowContext(ctx, "SELECT count(*) FROM "+m.from.table(t.logical)+" WHERE CAST("+quoted+" AS "+m.from.language.text+") NOT IN ('', '0') AND "+
 					quoted+" <> "+m.from.language.parameter(1, c.kind), m.tenant.ID).Scan(&rows)
 			}); err != nil {
 				return err
@@ -109,9 +113,7 @@ func (m *mover) follow(ctx context.Context) error {
 	}
 	for _, t := range m.tables {
 		for _, c := range t.columns {
-			switch c.to {
-			case "bigint", "integer", "smallint":
-			default:
+			if !whole(c.to) {
 				continue
 			}
 			if err := m.followColumn(ctx, t, c); err != nil {
@@ -122,17 +124,29 @@ func (m *mover) follow(ctx context.Context) error {
 	return nil
 }
 
+// whole reports whether a type is one of whole numbers.
+func whole(columnType string) bool {
+	base, _, _ := strings.Cut(columnType, "(")
+	base, _, _ = strings.Cut(base, " ")
+	switch base {
+	case "bigint", "integer", "int", "mediumint", "smallint", "tinyint":
+		return true
+	default:
+		return false
+	}
+}
+
 func (m *mover) followColumn(ctx context.Context, t *table, c moved) error {
 	var last any
 	err := m.from.read(ctx, func(pool gorm.ConnPool) error {
 		where, args := m.from.where(nil)
 		highest := "max(" + m.from.language.quote(c.name) + ")"
-		return pool.QueryRowContext(ctx, "SELECT "+m.from.language.value(highest)+" FROM "+m.from.table(t.logical)+where, args...).Scan(&last)
+		return pool.QueryRowContext(ctx, "SELECT "+m.from.language.value(highest, c.from)+" FROM "+m.from.table(t.logical)+where, args...).Scan(&last)
 	})
-	if err != nil {
+	if err != nil || last == nil {
 		return err
 	}
-	return m.to.write(ctx, func(tx gorm.ConnPool) error { return m.to.language.follow(ctx, tx, m.to, t.logical, c.name, last) })
+	return m.to.language.follow(ctx, m, t, c, last)
 }
 
 func source(c moved) string { return c.from }
@@ -239,15 +253,14 @@ func (m *mover) emptied(ctx context.Context, s *side) ([]*table, error) {
 
 // uniqueViolation recognises a key that is there already.
 func uniqueViolation(err error) bool {
-	return sqlState(err) == "23505" || strings.Contains(err.Error(), "UNIQUE constraint failed")
+	return sqlState(err) == "23505" || strings.Contains(err.Error(), "UNIQUE constraint failed") || ddl.MySQLError(err, 1062)
 }
 
 // violation recognises rows that the target does not take.
 func violation(err error) bool {
-	return strings.HasPrefix(sqlState(err), "23") || strings.Contains(err.Error(), "constraint failed")
+	return strings.HasPrefix(sqlState(err), "23") || strings.Contains(err.Error(), "constraint failed") ||
+		ddl.MySQLError(err, 1062, 1048, 1452, 1264, 1265, 1366, 1406, 3819, 4025) // key, null, reference, range, truncated, charset, length, checks of MySQL and MariaDB
 }
-
-var errUndone = errors.New("tried, and not to be kept")
 
 // clash says which keys of a batch that was refused are taken.
 func (m *mover) clash(ctx context.Context, t *table, rows batch, cause error) error {
@@ -256,7 +269,8 @@ func (m *mover) clash(ctx context.Context, t *table, rows batch, cause error) er
 	}
 	const most = 10
 	var keys []string
-	err := m.to.write(ctx, func(tx gorm.ConnPool) error {
+	err := m.to.try(ctx, func(tx gorm.ConnPool) error {
+		keys = nil
 		for _, row := range rows {
 			if err := execAll(ctx, tx, []string{"SAVEPOINT one"}); err != nil {
 				return err
@@ -272,9 +286,9 @@ func (m *mover) clash(ctx context.Context, t *table, rows batch, cause error) er
 				break
 			}
 		}
-		return errUndone
+		return nil
 	})
-	if !errors.Is(err, errUndone) {
+	if err != nil {
 		return err
 	}
 	return &tenancy.Error{

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -24,29 +25,41 @@ type language struct {
 	reading    *sql.TxOptions // nil: reading needs no transaction
 	settings   []tenancy.Setting
 
-	value      func(column string) string             // selects a quoted column as it is stored
+	value      func(column, columnType string) string // selects a quoted column as it is stored
 	parameter  func(at int, columnType string) string // the parameter at, counted from 1
+	bytes      func(columnType string) bool           // whether what the driver calls bytes is; nil: it knows
+	text       string                                 // the type to which CAST makes a text
 	overriding string                                 // follows the columns of an INSERT
+	size       int                                    // the most bytes in one INSERT; 0: as many as there are
+	streams    bool                                   // rows without a key are read at once: no order is sure to be one
+	leads      bool                                   // a comparison of rows uses no index, that of their first column does
+
+	// How transactions are run on a side. nil: as everywhere. loosely is how what is not to
+	// be kept is written, without a look at foreign keys; nil: with that look.
+	reads, writes, loosely func(ctx context.Context, db *sql.DB, fn func(tx gorm.ConnPool) error) error
 
 	columns func(ctx context.Context, pool gorm.ConnPool, s *side, logical string) ([]column, error)
 	tables  func(ctx context.Context, pool gorm.ConnPool, s *side) ([]string, error)
 	freeze  func(ctx context.Context, s *side, logical string) error
 	thaw    func(ctx context.Context, s *side, logical string) error
-	clear   func(ctx context.Context, s *side, owned []*table) error // removes rows from frozen tables, then the triggers
-	follow  func(ctx context.Context, tx gorm.ConnPool, s *side, logical, column string, last any) error
+	clear   func(ctx context.Context, s *side, owned []*table) error // removes rows from frozen tables, then the freeze
+	empty   func(ctx context.Context, s *side, tables []*table) error
+	follow  func(ctx context.Context, m *mover, t *table, c moved, last any) error // nil: there is nothing to do
 }
 
 var languages = map[string]language{
 	"sqlite": {
 		quoted:     "`",
 		parameters: 30_000, // of 32,766
-		value:      func(column string) string { return "+" + column },
+		value:      func(column, _ string) string { return "+" + column },
+		text:       "text",
 		parameter:  func(int, string) string { return "?" },
 		columns:    sqliteColumns,
 		tables:     sqliteTables,
 		freeze:     sqliteFreeze,
 		thaw:       sqliteThaw,
 		clear:      sqliteClear,
+		empty:      emptyAtOnce,
 	},
 	"postgres": {
 		quoted:     `"`,
@@ -59,20 +72,43 @@ var languages = map[string]language{
 			{Name: "extra_float_digits", Value: "3"},
 			{Name: "bytea_output", Value: "hex"},
 		},
-		value: func(column string) string { return column + "::text" },
+		value: func(column, _ string) string { return column + "::text" },
 		parameter: func(at int, columnType string) string {
 			if columnType == "" {
 				return "$" + strconv.Itoa(at)
 			}
 			return "$" + strconv.Itoa(at) + "::" + columnType
 		},
+		text:       "text",
 		overriding: " OVERRIDING SYSTEM VALUE",
 		columns:    postgresColumns,
 		tables:     postgresTables,
 		freeze:     postgresFreeze,
 		thaw:       postgresThaw,
 		clear:      postgresClear,
+		empty:      emptyAtOnce,
 		follow:     postgresFollow,
+	},
+	"mysql": {
+		quoted:     "`",
+		parameters: 60_000, // of 65,535
+		value:      mysqlValue,
+		parameter:  mysqlParameter,
+		bytes:      mysqlBytes,
+		text:       "char",
+		size:       mysqlSize,
+		streams:    true,
+		leads:      true,
+		reads:      mysqlReads,
+		writes:     mysqlWrites,
+		loosely:    mysqlWritesLoosely,
+		columns:    mysqlColumns,
+		tables:     mysqlTables,
+		freeze:     mysqlFreeze,
+		thaw:       mysqlThaw,
+		clear:      mysqlClear,
+		empty:      mysqlEmpty,
+		follow:     mysqlFollow,
 	},
 }
 
@@ -193,6 +229,20 @@ func sqlState(err error) string {
 		return state.SQLState()
 	}
 	return ""
+}
+
+// patiently runs fn again as long as it meets locks of others, until ctx ends.
+func patiently(ctx context.Context, locked func(error) bool, fn func() error) error {
+	const longest = 10 * LockTimeout
+	for wait := LockTimeout / 4; ; wait = min(2*wait, longest) {
+		err := fn()
+		if err == nil || !locked(err) {
+			return err
+		}
+		if stop := pause(ctx, wait); stop != nil {
+			return fmt.Errorf("%w while waiting for open transactions: %w", stop, err)
+		}
+	}
 }
 
 // pause waits, unless ctx ends first.

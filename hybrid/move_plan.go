@@ -21,6 +21,7 @@ type table struct {
 	late    []moved // set when all rows are there: they refer to rows that come later
 	stamp   bool    // the target has the tenant column
 	unkeyed bool    // no column tells rows apart
+	crowded bool    // the target has rows of others that may have the keys of the tenant's
 }
 
 // moved is a column on its way.
@@ -119,6 +120,7 @@ func (m *mover) planTable(ctx context.Context, s *schema.Schema, late []string) 
 		}
 	}
 	t.stamp = slices.ContainsFunc(target, func(c column) bool { return c.name == m.in.Column() })
+	t.crowded = m.to.common() && crowded(s, m.in.Column())
 	if t.unkeyed = len(t.key) == 0; t.unkeyed {
 		t.key = t.columns
 	}

@@ -58,7 +58,7 @@ func postgresThaw(ctx context.Context, s *side, logical string) error {
 
 // postgresClear lets the triggers stand until the rows are gone.
 func postgresClear(ctx context.Context, s *side, tables []*table) error {
-	if err := s.write(ctx, func(tx gorm.ConnPool) error { return s.empty(ctx, tx, tables) }); err != nil {
+	if err := emptyAtOnce(ctx, s, tables); err != nil {
 		return err
 	}
 	for _, t := range tables {
@@ -73,9 +73,12 @@ func postgresClear(ctx context.Context, s *side, tables []*table) error {
 // LockTimeout, and tries again until ctx ends: those who come after a waiting lock wait
 // behind it. One move at a time makes and removes triggers.
 func (s *side) briefly(ctx context.Context, logical string, fn func(tx gorm.ConnPool) error) error {
-	const longest = 10 * LockTimeout
-	for wait := LockTimeout / 4; ; wait = min(2*wait, longest) {
-		err := s.write(ctx, func(tx gorm.ConnPool) error {
+	locked := func(err error) bool {
+		state := sqlState(err)
+		return state == "55P03" || state == "40P01" // the lock was not to be had, or a deadlock was resolved
+	}
+	err := patiently(ctx, locked, func() error {
+		return s.write(ctx, func(tx gorm.ConnPool) error {
 			if err := ddl.Lock(ctx, tx, "freeze"); err != nil {
 				return err
 			}
@@ -85,15 +88,11 @@ func (s *side) briefly(ctx context.Context, logical string, fn func(tx gorm.Conn
 			}
 			return fn(tx)
 		})
-		switch sqlState(err) {
-		case "55P03", "40P01": // the lock was not to be had, or a deadlock was resolved
-		default:
-			return err
-		}
-		if stop := pause(ctx, wait); stop != nil {
-			return fmt.Errorf("%w while waiting for open transactions on the table %s: %w", stop, logical, err)
-		}
+	})
+	if ctx.Err() != nil && err != nil {
+		err = fmt.Errorf("the table %s: %w", logical, err)
 	}
+	return err
 }
 
 func (s *side) triggered(ctx context.Context, tx gorm.ConnPool, logical string) (there bool, err error) {
@@ -111,16 +110,15 @@ func (s *side) function(ctx context.Context, tx gorm.ConnPool, logical string) (
 
 // postgresFollow makes the sequence of a column, if it has one, go on after last. Only
 // forwards: others may have come further.
-func postgresFollow(ctx context.Context, tx gorm.ConnPool, s *side, logical, column string, last any) error {
-	if last == nil {
-		return nil
-	}
-	var sequence *string
-	if err := tx.QueryRowContext(ctx, "SELECT pg_get_serial_sequence($1, $2)", s.table(logical), column).Scan(&sequence); err != nil || sequence == nil {
+func postgresFollow(ctx context.Context, m *mover, t *table, c moved, last any) error {
+	return m.to.write(ctx, func(tx gorm.ConnPool) error {
+		var sequence *string
+		if err := tx.QueryRowContext(ctx, "SELECT pg_get_serial_sequence($1, $2)", m.to.table(t.logical), c.name).Scan(&sequence); err != nil || sequence == nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, fmt.Sprintf(`
+			SELECT setval($1::text::regclass, $2::text::bigint) FROM %s
+			WHERE last_value < $2::text::bigint OR last_value = $2::text::bigint AND NOT is_called`, *sequence), *sequence, last)
 		return err
-	}
-	_, err := tx.ExecContext(ctx, fmt.Sprintf(`
-		SELECT setval($1::text::regclass, $2::text::bigint) FROM %s
-		WHERE last_value < $2::text::bigint OR last_value = $2::text::bigint AND NOT is_called`, *sequence), *sequence, last)
-	return err
+	})
 }

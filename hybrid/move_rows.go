@@ -16,13 +16,19 @@ type batch [][]any
 // for each batch by the key that the last one ended with. Tables without a key are read by
 // position in the order of all columns: rows that are equal in all of them may change places.
 func (s *side) scan(ctx context.Context, t *table, size int, kind func(moved) string, fn func(batch) error) error {
+	if t.unkeyed && s.language.streams {
+		return s.stream(ctx, t, size, kind, fn)
+	}
 	var last []any
 	for read := 0; ; {
 		var rows batch
-		err := s.read(ctx, func(pool gorm.ConnPool) (err error) {
+		err := s.read(ctx, func(pool gorm.ConnPool) error {
+			rows = nil
 			query, args := s.selectBatch(t, size, read, last, kind)
-			rows, err = scanBatch(ctx, pool, len(t.columns), query, args)
-			return err
+			return s.query(ctx, pool, t, kind, query, args, func(row []any) error {
+				rows = append(rows, row)
+				return nil
+			})
 		})
 		if err != nil {
 			return fmt.Errorf("reading %s: %w", t.logical, err)
@@ -42,12 +48,12 @@ func (s *side) scan(ctx context.Context, t *table, size int, kind func(moved) st
 func (s *side) selectBatch(t *table, size, read int, last []any, kind func(moved) string) (string, []any) {
 	values, key := make([]string, len(t.columns)), make([]string, len(t.key))
 	for i, c := range t.columns {
-		values[i] = s.language.value(s.language.quote(c.name))
+		values[i] = s.language.value(s.language.quote(c.name), kind(c))
 	}
 	for i, c := range t.key {
 		key[i] = "m." + s.language.quote(c.name) // the bare name would be the value that is selected
 		if t.unkeyed {
-			key[i] = s.language.value(key[i]) // some types have no order of their own
+			key[i] = s.language.value(key[i], kind(c)) // some types have no order of their own
 		}
 	}
 	var args []any
@@ -64,6 +70,10 @@ func (s *side) selectBatch(t *table, size, read int, last []any, kind func(moved
 			bounds[i] = s.language.parameter(len(args), kind(c))
 		}
 		after = append(after, "("+strings.Join(key, ", ")+") > ("+strings.Join(bounds, ", ")+")")
+		if s.language.leads && len(key) > 1 {
+			args = append(args, last[0])
+			after = append(after, key[0]+" >= "+s.language.parameter(len(args), kind(t.key[0])))
+		}
 	}
 	where, args := s.where(args, after...)
 	order := ""
@@ -86,23 +96,55 @@ func (t *table) keyOf(row []any) []any {
 	return key
 }
 
-func scanBatch(ctx context.Context, pool gorm.ConnPool, columns int, query string, args []any) (found batch, _ error) {
+// query calls fn with each row of a query of a table's columns.
+func (s *side) query(ctx context.Context, pool gorm.ConnPool, t *table, kind func(moved) string, query string, args []any, fn func(row []any) error) error {
 	rows, err := pool.QueryContext(ctx, query, args...)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() { _ = rows.Close() }()
 	for rows.Next() {
-		row, into := make([]any, columns), make([]any, columns)
+		row, into := make([]any, len(t.columns)), make([]any, len(t.columns))
 		for i := range row {
 			into[i] = &row[i]
 		}
 		if err := rows.Scan(into...); err != nil {
-			return nil, err
+			return err
 		}
-		found = append(found, row)
+		for i, c := range t.columns {
+			if text, ok := row[i].([]byte); ok && s.language.bytes != nil && !s.language.bytes(kind(c)) {
+				row[i] = string(text)
+			}
+		}
+		if err := fn(row); err != nil {
+			return err
+		}
 	}
-	return found, rows.Err()
+	return rows.Err()
+}
+
+// stream reads all rows of a table by one query.
+func (s *side) stream(ctx context.Context, t *table, size int, kind func(moved) string, fn func(batch) error) error {
+	values := make([]string, len(t.columns))
+	for i, c := range t.columns {
+		values[i] = s.language.value(s.language.quote(c.name), kind(c))
+	}
+	where, args := s.where(nil)
+	var rows batch
+	return s.read(ctx, func(pool gorm.ConnPool) error {
+		err := s.query(ctx, pool, t, kind, "SELECT "+strings.Join(values, ", ")+" FROM "+s.table(t.logical)+where, args, func(row []any) error {
+			if rows = append(rows, row); len(rows) < size {
+				return nil
+			}
+			full := rows
+			rows = nil
+			return fn(full)
+		})
+		if err != nil || len(rows) == 0 {
+			return err
+		}
+		return fn(rows)
+	})
 }
 
 func (s *side) count(ctx context.Context, logical string) (n int64, err error) {
@@ -120,7 +162,7 @@ func (s *side) insert(ctx context.Context, tx gorm.ConnPool, t *table, rows batc
 		width++
 	}
 	for most := max(1, s.language.parameters/max(1, width)); len(rows) > 0; {
-		n := min(most, len(rows))
+		n := s.fits(rows[:min(most, len(rows))])
 		query, args := s.insertStatement(t, rows[:n])
 		if _, err := tx.ExecContext(ctx, query, args...); err != nil {
 			return err
@@ -128,6 +170,28 @@ func (s *side) insert(ctx context.Context, tx gorm.ConnPool, t *table, rows batc
 		rows = rows[n:]
 	}
 	return nil
+}
+
+// fits is how many of some rows one statement may be made of, by their size.
+func (s *side) fits(rows batch) int {
+	if s.language.size == 0 {
+		return len(rows)
+	}
+	size := 0
+	for i, row := range rows {
+		for _, value := range row {
+			switch v := value.(type) {
+			case string:
+				size += len(v)
+			case []byte:
+				size += len(v)
+			}
+		}
+		if i > 0 && size > s.language.size {
+			return i
+		}
+	}
+	return len(rows)
 }
 
 func (s *side) insertStatement(t *table, rows batch) (string, []any) {
@@ -201,6 +265,11 @@ func (s *side) refer(ctx context.Context, tx gorm.ConnPool, t *table, rows batch
 		}
 	}
 	return nil
+}
+
+// emptyAtOnce removes the tenant's rows from tables in one transaction.
+func emptyAtOnce(ctx context.Context, s *side, tables []*table) error {
+	return s.write(ctx, func(tx gorm.ConnPool) error { return s.empty(ctx, tx, tables) })
 }
 
 // empty removes the tenant's rows from tables, those that refer to others first.

@@ -2,6 +2,7 @@ package hybrid
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -25,7 +26,7 @@ type side struct {
 func (p *provider) side(t tenancy.Tenant, tier string) (*side, error) {
 	lang, ok := languages[p.in.Dialect()]
 	if !ok {
-		return nil, &tenancy.Error{Kind: tenancy.ErrUnsupportedDialect, Detail: fmt.Sprintf("tenants cannot be moved on %q yet; they can on sqlite and postgres", p.in.Dialect())}
+		return nil, &tenancy.Error{Kind: tenancy.ErrUnsupportedDialect, Detail: fmt.Sprintf("tenants cannot be moved on %q; they can on sqlite, postgres and mysql", p.in.Dialect())}
 	}
 	t.Tier = tier
 	b, err := p.Bind(t)
@@ -51,6 +52,9 @@ func (s *side) write(ctx context.Context, fn func(tx gorm.ConnPool) error) error
 		return err
 	}
 	defer release()
+	if s.language.writes != nil {
+		return s.language.writes(ctx, db, fn)
+	}
 	return ddl.Write(ctx, db, s.in.Dialect(), func(tx gorm.ConnPool) error {
 		if err := tenancy.Settle(ctx, tx, s.settled()); err != nil {
 			return err
@@ -59,6 +63,36 @@ func (s *side) write(ctx context.Context, fn func(tx gorm.ConnPool) error) error
 	})
 }
 
+// try runs fn like write, and keeps nothing of what it has written.
+func (s *side) try(ctx context.Context, fn func(tx gorm.ConnPool) error) error {
+	undone := func(tx gorm.ConnPool) error {
+		if err := fn(tx); err != nil {
+			return err
+		}
+		return errUndone
+	}
+	err := s.loosely(ctx, undone)
+	if errors.Is(err, errUndone) {
+		return nil
+	}
+	return err
+}
+
+// loosely is write, where possible without a look at foreign keys.
+func (s *side) loosely(ctx context.Context, fn func(tx gorm.ConnPool) error) error {
+	if s.language.loosely == nil {
+		return s.write(ctx, fn)
+	}
+	db, release, err := s.in.Acquire(ctx, s.binding)
+	if err != nil {
+		return err
+	}
+	defer release()
+	return s.language.loosely(ctx, db, fn)
+}
+
+var errUndone = errors.New("tried, and not to be kept")
+
 // read runs fn on the tenant's rows. It may not change any.
 func (s *side) read(ctx context.Context, fn func(pool gorm.ConnPool) error) (err error) {
 	db, release, err := s.in.Acquire(ctx, s.binding)
@@ -66,6 +100,9 @@ func (s *side) read(ctx context.Context, fn func(pool gorm.ConnPool) error) (err
 		return err
 	}
 	defer release()
+	if s.language.reads != nil {
+		return s.language.reads(ctx, db, fn)
+	}
 	if s.language.reading == nil {
 		return fn(db)
 	}

@@ -47,18 +47,24 @@ type moves struct {
 	lease  time.Duration
 }
 
-// within runs fn in a transaction of the base database, on a handle that finds the table.
+// within runs fn in a transaction of the base database, on a handle that finds the table,
+// and alone.
 func (m *moves) within(ctx context.Context, fn func(db *gorm.DB) error) error {
 	base, err := m.in.Base()
 	if err != nil {
 		return err
 	}
-	return ddl.Write(ctx, base, m.in.Dialect(), func(tx gorm.ConnPool) error {
+	const key = "moves"
+	transaction := func(fn func(tx gorm.ConnPool) error) error { return ddl.Write(ctx, base, m.in.Dialect(), fn) }
+	if m.in.Dialect() == "mysql" {
+		transaction = func(fn func(tx gorm.ConnPool) error) error { return ddl.Exclusive(ctx, base, "mysql", key, fn) }
+	}
+	return transaction(func(tx gorm.ConnPool) error {
 		if err := tenancy.Settle(ctx, tx, m.shared); err != nil {
 			return err
 		}
 		if m.in.Dialect() == "postgres" {
-			if err := ddl.Lock(ctx, tx, "moves"); err != nil {
+			if err := ddl.Lock(ctx, tx, key); err != nil {
 				return err
 			}
 		}
@@ -68,6 +74,14 @@ func (m *moves) within(ctx context.Context, fn func(db *gorm.DB) error) error {
 		}
 		return fn(db)
 	})
+}
+
+// exactly makes the tables that db creates tell IDs from each other that differ in case alone.
+func exactly(db *gorm.DB) *gorm.DB {
+	if db.Name() != "mysql" {
+		return db
+	}
+	return db.Set("gorm:table_options", " CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
 }
 
 // find returns the move of a tenant, or nil.
@@ -100,7 +114,7 @@ func (m *moves) start(ctx context.Context, id, from, to string) (*movement, erro
 	row := &movement{TenantID: id, FromTier: from, ToTier: to, Step: stepFreezing, Owner: rand.Text(), Beat: time.Now().UnixMilli(), StartedAt: time.Now()}
 	err := m.within(ctx, func(db *gorm.DB) error {
 		if !db.Migrator().HasTable(row) {
-			if err := db.Migrator().CreateTable(row); err != nil {
+			if err := exactly(db).Migrator().CreateTable(row); err != nil {
 				return err
 			}
 		}

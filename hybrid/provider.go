@@ -55,12 +55,16 @@ func (p *provider) Bind(t tenancy.Tenant) (tenancy.Binding, error) {
 	return b, nil
 }
 
+// Provision provisions the tenant in its tier, and makes what a move will need there.
 func (p *provider) Provision(ctx context.Context, t tenancy.Tenant) error {
 	tier, err := p.at(t)
 	if err != nil {
 		return err
 	}
-	return tier.Provision(ctx, t)
+	if err := tier.Provision(ctx, t); err != nil {
+		return err
+	}
+	return p.expectMove(ctx, t)
 }
 
 // Destroy removes what the tenant has in its tier, unless a move has something of it in two.
@@ -74,7 +78,10 @@ func (p *provider) Destroy(ctx context.Context, t tenancy.Tenant) error {
 	} else if kept {
 		return &tenancy.Error{Kind: tenancy.ErrMoving, Tenant: t.ID, Detail: "its source of a move is kept; call hybrid.Finish first"}
 	}
-	return tier.Destroy(ctx, t)
+	if err := tier.Destroy(ctx, t); err != nil {
+		return err
+	}
+	return p.forgetFreeze(ctx, t)
 }
 
 // Verify asks the tenant's tier, and makes sure that the others have nothing of the tenant.

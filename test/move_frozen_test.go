@@ -3,6 +3,7 @@ package test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 
 	"gorm.io/gorm"
@@ -112,11 +113,17 @@ func TestMoveFrozen(t *testing.T) {
 func (s *site) refusesWrites(t testing.TB) {
 	t.Helper()
 	for name, write := range frozenWrites {
+		if name == "update, returning" && s.db.Name() == "mysql" {
+			continue // neither MySQL nor MariaDB knows it
+		}
 		if err := write(s.as("acme")); !errors.Is(err, tenancy.ErrMoving) {
 			t.Errorf("%s: got the error %v", name, err)
 		}
 	}
 	for name, write := range rawWrites {
+		if s.db.Name() == "mysql" && strings.Contains(name, "returning") {
+			continue
+		}
 		if err := write(s.as("acme")); !errors.Is(err, tenancy.ErrMoving) && !errors.Is(err, tenancy.ErrRawSQL) {
 			t.Errorf("%s: got the error %v", name, err)
 		}

@@ -3,6 +3,7 @@ package test
 import (
 	"testing"
 
+	"gorm.io/driver/mysql"
 	"gorm.io/driver/postgres"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
@@ -20,6 +21,9 @@ var faultyDialects = map[string]struct {
 }{
 	"pgx": {faultyPgx, func(dsn string) gorm.Dialector {
 		return postgres.New(postgres.Config{DriverName: faultyPgx, DSN: dsn})
+	}},
+	"mysql": {faultyMySQL, func(dsn string) gorm.Dialector {
+		return mysql.New(mysql.Config{DriverName: faultyMySQL, DSN: dsn})
 	}},
 }
 

@@ -56,6 +56,9 @@ var movingKinds = []struct {
 		s.apart = true
 		return s
 	}},
+	{"mysql/database and shared", func(t testing.TB, models ...any) *moving {
+		return openHostMoving(t, newMySQLHost(t), models, strategies.Shared{})
+	}},
 }
 
 func openMoving(t testing.TB, models []any, premium func(root string) tenancy.Strategy) *moving {

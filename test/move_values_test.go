@@ -71,8 +71,11 @@ func TestMoveValues(t *testing.T) {
 			must(t, s.as("acme").Model(&specimen{}).Where("id = ?", 4).Updates(&specimen{Text: pointer(""), Blob: []byte{}, Real: pointer(-1e308), Flag: pointer(true)}).Error)
 			must(t, s.as("acme").Delete(&specimen{}, "id = ?", 5).Error)
 			odd := "UPDATE specimens SET at = '2024-02-30 noon', whole = 'seven', text = x'00ff' WHERE id = 6 AND tenant_id = 'acme'"
-			if s.db.Name() == "postgres" {
+			switch s.db.Name() {
+			case "postgres":
 				odd = "UPDATE specimens SET at = 'infinity', \"real\" = 'NaN', whole = 7 WHERE id = 6 AND tenant_id = 'acme'"
+			case "mysql":
+				odd = "UPDATE specimens SET text = ' Ä\u0000 ', `real` = -0e0, whole = 9007199254740993 WHERE id = 6 AND tenant_id = 'acme'"
 			}
 			withRaw := tenancy.WithRawSQL(tenancy.WithTenant(t.Context(), acme), "values that GORM would not write")
 			must(t, s.db.WithContext(withRaw).Exec(odd).Error)
@@ -111,14 +114,18 @@ func (s *site) stored(t testing.TB, id string) []string {
 		parts := make([]string, len(stmt.Schema.DBNames))
 		for i, name := range stmt.Schema.DBNames {
 			parts[i] = "coalesce(" + stmt.Quote(name) + "::text, 'NULL')"
-			if s.db.Name() == "sqlite" {
+			if s.db.Name() != "postgres" {
 				parts[i] = "quote(" + stmt.Quote(name) + ")"
 			}
 		}
 		table, err := tenancy.Table(s.db.WithContext(ctx), model)
 		must(t, err)
+		joined := strings.Join(parts, "||'|'||")
+		if s.db.Name() == "mysql" {
+			joined = "CONCAT_WS('|', " + strings.Join(parts, ", ") + ")"
+		}
 		var rows []string
-		must(t, s.db.WithContext(ctx).Raw("SELECT "+strings.Join(parts, "||'|'||")+" FROM "+table+" WHERE tenant_id = ?", id).Scan(&rows).Error)
+		must(t, s.db.WithContext(ctx).Raw("SELECT "+joined+" FROM "+stmt.Quote(table)+" WHERE tenant_id = ?", id).Scan(&rows).Error)
 		for _, row := range rows {
 			all = append(all, stmt.Schema.Table+" "+row)
 		}

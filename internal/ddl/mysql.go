@@ -5,6 +5,9 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"gorm.io/gorm"
@@ -39,4 +42,87 @@ func exclusiveMySQL(ctx context.Context, conn *sql.Conn, key string, fn func(tx 
 		}
 	}()
 	return inTransaction(ctx, conn, fn)
+}
+
+// Variable is a variable of a session of MySQL, and its value: a string or an int64.
+type Variable struct {
+	Name  string
+	Value any
+}
+
+// Session is how a transaction is run on MySQL.
+type Session struct {
+	// Variables are set for the length of it, and then have the values that they had.
+	Variables []Variable
+	// Options are the transaction's. nil: the defaults.
+	Options *sql.TxOptions
+	// Lock is the key of a lock as that of [Exclusive]. Empty: none.
+	Lock string
+}
+
+// Run runs fn in a transaction on one connection of db.
+func (s Session) Run(ctx context.Context, db *sql.DB, fn func(tx gorm.ConnPool) error) (err error) {
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if closeErr := closing(conn); err == nil {
+			err = closeErr
+		}
+	}()
+	before, err := s.set(ctx, conn)
+	if err != nil {
+		return err
+	}
+	defer func() { //nolint:contextcheck // also when ctx has ended
+		if assign(context.Background(), conn, before) != nil {
+			_ = conn.Raw(func(any) error { return driver.ErrBadConn })
+		}
+	}()
+	if s.Lock != "" {
+		return exclusiveMySQL(ctx, conn, s.Lock, fn)
+	}
+	return withOptions(ctx, conn, s.Options, fn)
+}
+
+// set sets the variables of a session and returns what they were.
+func (s Session) set(ctx context.Context, conn *sql.Conn) ([]Variable, error) {
+	names := make([]string, len(s.Variables))
+	before, into := make([]Variable, len(s.Variables)), make([]any, len(s.Variables))
+	for i, v := range s.Variables {
+		names[i] = "@@SESSION." + v.Name
+		before[i].Name = v.Name
+		into[i] = &before[i].Value
+	}
+	if err := conn.QueryRowContext(ctx, "SELECT "+strings.Join(names, ", ")).Scan(into...); err != nil {
+		return nil, err
+	}
+	for i, v := range before {
+		if text, ok := v.Value.([]byte); ok {
+			before[i].Value = string(text)
+		}
+	}
+	if err := assign(ctx, conn, s.Variables); err != nil {
+		_ = conn.Raw(func(any) error { return driver.ErrBadConn }) // some may be set
+		return nil, err
+	}
+	return before, nil
+}
+
+func assign(ctx context.Context, conn *sql.Conn, variables []Variable) error {
+	assignments, values := make([]string, len(variables)), make([]any, len(variables))
+	for i, v := range variables {
+		assignments[i], values[i] = v.Name+" = ?", v.Value
+	}
+	_, err := conn.ExecContext(ctx, "SET SESSION "+strings.Join(assignments, ", "), values...)
+	return err
+}
+
+// MySQLError recognises an error of MySQL or MariaDB by one of some numbers, as the driver
+// writes it.
+func MySQLError(err error, numbers ...int) bool {
+	return err != nil && slices.ContainsFunc(numbers, func(number int) bool {
+		return strings.Contains(err.Error(), "Error "+strconv.Itoa(number)+" (")
+	})
 }

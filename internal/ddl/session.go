@@ -84,7 +84,11 @@ func closing(conn *sql.Conn) error {
 
 // inTransaction is for databases of which nothing better is known.
 func inTransaction(ctx context.Context, conn *sql.Conn, fn func(tx gorm.ConnPool) error) error {
-	tx, err := conn.BeginTx(ctx, nil)
+	return withOptions(ctx, conn, nil, fn)
+}
+
+func withOptions(ctx context.Context, conn *sql.Conn, options *sql.TxOptions, fn func(tx gorm.ConnPool) error) error {
+	tx, err := conn.BeginTx(ctx, options)
 	if err != nil {
 		return err
 	}
