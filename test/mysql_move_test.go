@@ -1,0 +1,100 @@
+package test
+
+import (
+	"bytes"
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/gormtenancy/tenancy"
+	"github.com/gormtenancy/tenancy/hybrid"
+	"github.com/gormtenancy/tenancy/strategies"
+)
+
+// TestMySQLMoveWithoutTriggers: tables that were there before Provision made triggers get
+// them by the move, unless its role may not make any.
+func TestMySQLMoveWithoutTriggers(t *testing.T) {
+	h := newMySQLHost(t)
+	s := openHostMoving(t, h, nil, strategies.Shared{})
+	s.provision(t, "acme", "globex")
+	s.fill(t, "globex", 2)
+	s.fill(t, "acme", 3)
+	admin := h.superuser(t)
+	run := func(statements ...string) {
+		t.Helper()
+		for _, statement := range statements {
+			_, err := admin.Exec(statement)
+			must(t, err)
+		}
+	}
+	var triggers []string
+	must(t, s.system().Raw("SELECT trigger_name FROM information_schema.triggers WHERE trigger_schema = DATABASE()").Scan(&triggers).Error)
+	if len(triggers) != 3*6 {
+		t.Errorf("Provision has made the triggers %q", triggers)
+	}
+	for _, trigger := range triggers {
+		run("DROP TRIGGER " + trigger)
+	}
+	run("DROP TABLE tenancy_freezes")
+	database := strings.ReplaceAll(h.role, "_", `\_`)
+	run("REVOKE TRIGGER ON `" + database + "`.* FROM '" + h.role + "'@'%'")
+	barred := s.open(s.directory) // sessions keep the rights that they began with
+	barred.provision(t, "acme")
+	_, err := hybrid.Move(t.Context(), barred.db, acme, hybrid.TierPremium, hybrid.Flip(s.flip))
+	wantKind(t, err, tenancy.ErrConfig)
+	if err != nil && !strings.Contains(err.Error(), "TRIGGER") {
+		t.Errorf("the error does not say what to grant: %v", err)
+	}
+	must(t, s.as("acme").Create(&folio{ID: 60, Owner: "acme"}).Error)
+	must(t, s.as("acme").Delete(&folio{}, "id = ?", 60).Error)
+	run("GRANT TRIGGER ON `" + database + "`.* TO '" + h.role + "'@'%'")
+	s.move(t, hybrid.TierPremium)
+	s.whole(t, 3)
+}
+
+// TestMySQLMoveCase: a tenant whose ID differs in case alone is another one, and its moves are
+// its own.
+func TestMySQLMoveCase(t *testing.T) {
+	s := openHostMoving(t, newMySQLHost(t), nil, strategies.Shared{})
+	s.provision(t, "acme", "ACME")
+	must(t, s.as("ACME").Create(&folio{ID: 1, Owner: "ACME", Sheets: []sheet{{ID: 1, Owner: "ACME"}}}).Error)
+	s.fill(t, "acme", 3)
+	s.move(t, hybrid.TierPremium, hybrid.Flip(func(ctx context.Context, moved tenancy.Tenant) error {
+		wantKind(t, s.as("acme").Create(&folio{ID: 60, Owner: "acme"}).Error, tenancy.ErrMoving)
+		must(t, s.as("ACME").Create(&folio{ID: 60, Owner: "ACME"}).Error)
+		must(t, s.as("ACME").Delete(&folio{}, "id = ?", 60).Error)
+		must(t, hybrid.Abandon(ctx, s.db, tenancy.Tenant{ID: "ACME"})) // there is none
+		return s.flip(ctx, moved)
+	}))
+	s.holds(t, "acme", 3)
+	var theirs int64
+	must(t, s.as("ACME").Model(&sheet{}).Count(&theirs).Error)
+	if theirs != 1 {
+		t.Errorf("ACME has %d sheets", theirs)
+	}
+	must(t, s.migrate.Destroy(t.Context(), tenancy.Tenant{ID: "ACME"}))
+	var rows []string
+	must(t, s.system().Raw("SELECT tenant_id FROM tenancy_freezes").Scan(&rows).Error)
+	same(t, "rows of tenancy_freezes", rows, []string{"acme"})
+}
+
+// TestMySQLMoveLarge: a batch that is larger than the server takes at once is sent in parts.
+func TestMySQLMoveLarge(t *testing.T) {
+	s := openHostMoving(t, newMySQLHost(t), []any{&specimen{}}, strategies.Shared{})
+	s.provision(t, "acme")
+	const rows, size = 6, 3 << 20 // of 16 MiB that a server takes, at least
+	for id := range int64(rows) {
+		must(t, s.as("acme").Create(&specimen{ID: id, Blob: bytes.Repeat([]byte{byte(id), 0xff}, size/2)}).Error)
+	}
+	s.move(t, hybrid.TierPremium)
+	var found []specimen
+	must(t, s.as("acme").Order("id").Find(&found).Error)
+	if len(found) != rows {
+		t.Fatalf("%d rows", len(found))
+	}
+	for i, one := range found {
+		if len(one.Blob) != size || one.Blob[0] != byte(i) || one.Blob[size-1] != 0xff {
+			t.Errorf("row %d has %d bytes", i, len(one.Blob))
+		}
+	}
+}
