@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -111,11 +112,15 @@ func (s Session) set(ctx context.Context, conn *sql.Conn) ([]Variable, error) {
 }
 
 func assign(ctx context.Context, conn *sql.Conn, variables []Variable) error {
-	assignments, values := make([]string, len(variables)), make([]any, len(variables))
+	assignments := make([]string, len(variables))
 	for i, v := range variables {
-		assignments[i], values[i] = v.Name+" = ?", v.Value
+		value := fmt.Sprint(v.Value)
+		if text, ok := v.Value.(string); ok { // as a parameter it would take another round trip
+			value = "'" + strings.ReplaceAll(text, "'", "''") + "'"
+		}
+		assignments[i] = v.Name + " = " + value
 	}
-	_, err := conn.ExecContext(ctx, "SET SESSION "+strings.Join(assignments, ", "), values...)
+	_, err := conn.ExecContext(ctx, "SET SESSION "+strings.Join(assignments, ", "))
 	return err
 }
 
