@@ -2,6 +2,8 @@ package test
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -35,14 +37,16 @@ func TestMoveTransactions(t *testing.T) {
 		s.provision(t, "acme", "globex")
 		s.fill(t, "globex", 2)
 		s.fill(t, "acme", 3)
-		for i, to := range []string{hybrid.TierPremium, hybrid.TierStandard} {
+		for i, to := range []string{hybrid.TierPremium, hybrid.TierStandard, hybrid.TierPremium} {
 			var reader *gorm.DB
 			// In a database of its own on MySQL whoever has only read is waited for as well.
 			if s.db.Name() != "mysql" || to == hybrid.TierPremium {
 				reader = s.as("acme").Begin()
 				must(t, reader.Find(&[]folio{}).Error)
 			}
-			writer := s.as("acme").Begin()
+			// On MySQL, triggers read with locks in some levels of isolation by themselves.
+			level := map[int]sql.IsolationLevel{0: sql.LevelReadCommitted}[i]
+			writer := s.as("acme").Begin(&sql.TxOptions{Isolation: level})
 			id := int64(10 + i)
 			must(t, writer.Create(&folio{ID: id, Owner: "acme", Sheets: []sheet{{ID: id, Owner: "acme"}}}).Error)
 			moved := make(chan error)
@@ -75,7 +79,7 @@ func TestMoveTransactions(t *testing.T) {
 			s.holds(t, "acme", 4+i)
 		}
 		must(t, s.as("globex").Unscoped().Where("text = ?", "meanwhile").Delete(&note{}).Error)
-		s.whole(t, 5)
+		s.whole(t, 6)
 	})
 }
 
@@ -103,6 +107,41 @@ func TestMoveReservesKeys(t *testing.T) {
 			t.Errorf("%d marks came along, want 2", marks)
 		}
 	})
+}
+
+// TestMoveCompares: a copy that is not what the source has is found, and given up.
+func TestMoveCompares(t *testing.T) {
+	for _, k := range movingKinds {
+		t.Run(k.name, func(t *testing.T) {
+			s := k.open(t, &handle{})
+			s.provision(t, "acme", "globex")
+			for id := range int64(3) {
+				must(t, s.as("acme").Create(&handle{ID: id, Name: string(rune('a' + id))}).Error)
+			}
+			for _, to := range []string{hybrid.TierPremium, hybrid.TierStandard} {
+				there := s.db.WithContext(tenancy.WithTenant(t.Context(), tenancy.Tenant{ID: "acme", Tier: to}))
+				for what, spoil := range map[string]func() error{
+					"a value":      func() error { return there.Model(&handle{ID: 1}).Update("name", "spoilt").Error },
+					"a row less":   func() error { return there.Delete(&handle{}, "id = ?", 2).Error },
+					"a row more":   func() error { return there.Create(&handle{ID: 7, Name: "more"}).Error },
+					"another case": func() error { return there.Model(&handle{ID: 1}).Update("name", "B").Error },
+				} {
+					spoilt := false
+					_, err := hybrid.Move(t.Context(), s.db, acme, to, hybrid.Flip(s.flip), hybrid.Progress(func(p hybrid.MoveProgress) {
+						if p.Step == "comparing" && !spoilt {
+							spoilt = true
+							must(t, spoil())
+						}
+					}))
+					if !errors.Is(err, tenancy.ErrDrifted) || !strings.Contains(err.Error(), "handles") {
+						t.Errorf("%s, to %s: got the error %v", what, to, err)
+					}
+					must(t, s.as("acme").Model(&handle{}).Where("id = ?", 0).Update("name", "a").Error) // as before, it may write
+				}
+				s.move(t, to)
+			}
+		})
+	}
 }
 
 // handle has a value that no two rows of a table may have.
