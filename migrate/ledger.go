@@ -2,6 +2,7 @@ package migrate
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"strings"
 	"time"
@@ -137,6 +138,22 @@ func (l ledger) one(ctx context.Context, pool gorm.ConnPool, name string) (entry
 		return e, err
 	}
 	return e, rows.Err()
+}
+
+// apart reports whether the base database is another than the tenant's: it is told of a
+// change before that is committed, and not in the same transaction.
+func apart(base gorm.ConnPool) bool {
+	_, pool := base.(*sql.DB)
+	return pool
+}
+
+// provisional is an entry as it may be written before its change is committed: without a
+// fingerprint, by which it would be believed.
+func provisional(base gorm.ConnPool, e entry) entry {
+	if apart(base) {
+		e.Fingerprint = ""
+	}
+	return e
 }
 
 // write replaces entries, in one transaction or in the one that pool is.

@@ -32,7 +32,7 @@ func (m *Migrator) onboard(ctx context.Context, t tenancy.Tenant) error {
 	}
 	e := entry{Name: m.in.Provider().Group(t), TenantID: t.ID, Version: version}
 	known := m.baseline.Load()
-	did, err := m.provision(ctx, t, known, e, kept)
+	did, told, err := m.provision(ctx, t, known, e, kept)
 	if err != nil {
 		return err
 	}
@@ -41,14 +41,14 @@ func (m *Migrator) onboard(ctx context.Context, t tenancy.Tenant) error {
 	}
 	replayed := known != nil && did.New
 	if replayed && e.Fingerprint != known.after {
-		if did, err = m.provision(ctx, t, nil, e, kept); err != nil {
+		if did, _, err = m.provision(ctx, t, nil, e, kept); err != nil {
 			return err
 		}
 		if e.Fingerprint, err = m.fingerprint(ctx, t); err != nil {
 			return err
 		}
-	} else if replayed && kept {
-		return nil // and the ledger was told
+	} else if replayed && told {
+		return nil // the ledger, too
 	}
 	if err := m.ground(ctx, t, baseline{did, e.Fingerprint}); err != nil {
 		return err
@@ -73,15 +73,19 @@ func (m *Migrator) ground(ctx context.Context, t tenancy.Tenant, did baseline) e
 }
 
 // provision makes the tenant as a baseline says, or as AutoMigrate does where there is
-// none or it fails, and tells the ledger if there is one.
-func (m *Migrator) provision(ctx context.Context, t tenancy.Tenant, known *baseline, e entry, kept bool) (did tenancy.Script, err error) {
+// none or it fails, and tells the ledger if there is one: all that there is to say, where
+// that is in the transaction of the change.
+func (m *Migrator) provision(ctx context.Context, t tenancy.Tenant, known *baseline, e entry, kept bool) (did tenancy.Script, told bool, err error) {
 	change := m.change(nil)
 	e.Fingerprint = ""
 	if known != nil {
 		change, e.Fingerprint = m.change(&known.script), known.after
 	}
 	if kept {
-		change.Ended = func(ctx context.Context, base gorm.ConnPool) error { return m.ledger.write(ctx, base, e) }
+		change.Ended = func(ctx context.Context, base gorm.ConnPool) error {
+			told = !apart(base)
+			return m.ledger.write(ctx, base, provisional(base, e))
+		}
 	}
 	err = m.retried(ctx, func() (err error) {
 		did, err = m.fleet.Apply(ctx, t, change)
@@ -90,7 +94,7 @@ func (m *Migrator) provision(ctx context.Context, t tenancy.Tenant, known *basel
 	if err != nil && known != nil && !locked(err) && ctx.Err() == nil {
 		return m.provision(ctx, t, nil, e, kept)
 	}
-	return did, err
+	return did, told, err
 }
 
 func (m *Migrator) fingerprint(ctx context.Context, t tenancy.Tenant) (string, error) {

@@ -141,7 +141,8 @@ func (m *Migrator) named(statements []string) ([]any, error) {
 }
 
 // apply changes one tenant, unless another runner has done it since the survey. The
-// ledger is told in the same transaction, where there is one.
+// ledger is told in the same transaction, where there is one, and as much as can be said
+// before it ends where it is another's.
 func (u *upgrade) apply(ctx context.Context, t tenancy.Tenant, script *tenancy.Script, after string) (did tenancy.Script, skipped bool, err error) {
 	key := u.key(t)
 	change := u.m.change(script)
@@ -151,7 +152,7 @@ func (u *upgrade) apply(ctx context.Context, t tenancy.Tenant, script *tenancy.S
 		return skipped, err
 	}
 	change.Ended = func(ctx context.Context, base gorm.ConnPool) error {
-		return u.m.ledger.write(ctx, base, entry{Name: key, TenantID: t.ID, Version: u.version, Fingerprint: after})
+		return u.m.ledger.write(ctx, base, provisional(base, entry{Name: key, TenantID: t.ID, Version: u.version, Fingerprint: after}))
 	}
 	err = u.m.retried(ctx, func() (err error) {
 		did, err = u.m.fleet.Apply(ctx, t, change)

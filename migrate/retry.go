@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"strings"
 	"time"
+
+	"github.com/gormtenancy/tenancy/internal/ddl"
 )
 
 const (
@@ -42,6 +44,8 @@ func passing(err error) bool {
 		return true
 	case state == "40001", state == "40P01": // serialization failure, deadlock
 		return true
+	case strings.Contains(err.Error(), "Error 1213 ("), strings.Contains(err.Error(), "Error 1040"): // MySQL: deadlock, too many connections
+		return true
 	case state == "57P01", state == "57P02", state == "57P03", state == "53300": // shutdown, crash, starting up, too many connections
 		return true
 	default:
@@ -49,8 +53,11 @@ func passing(err error) bool {
 	}
 }
 
-// locked recognises PostgreSQL's lock_not_available.
-func locked(err error) bool { return stateOfSQL(err) == "55P03" }
+// locked recognises that somebody else has kept a lock: lock_not_available of PostgreSQL,
+// ER_LOCK_WAIT_TIMEOUT of MySQL, or another runner.
+func locked(err error) bool {
+	return err != nil && (errors.Is(err, ddl.ErrLockTimeout) || stateOfSQL(err) == "55P03" || strings.Contains(err.Error(), "Error 1205 ("))
+}
 
 func stateOfSQL(err error) string {
 	var state interface{ SQLState() string }

@@ -194,9 +194,7 @@ func (u *upgrade) verify(ctx context.Context, r *run) error {
 		}
 		now := u.found[u.key(t)].Fingerprint
 		u.current[now] = true
-		if again := mended.has(u.key(t)); again || u.changed[u.key(t)].after != now {
-			entries = append(entries, entry{Name: u.key(t), TenantID: t.ID, Version: u.version, Fingerprint: now})
-		}
+		entries = append(entries, entry{Name: u.key(t), TenantID: t.ID, Version: u.version, Fingerprint: now})
 	}
 	base, err := u.m.in.Base()
 	if err != nil {
@@ -224,11 +222,6 @@ type repair struct {
 	outcome
 
 	tenant tenancy.Tenant
-}
-
-func (r repairs) has(key string) bool {
-	_, there := r[key]
-	return there
 }
 
 func (r repairs) tenants() []tenancy.Tenant {

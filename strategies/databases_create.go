@@ -33,19 +33,24 @@ func (d *databases) Provision(ctx context.Context, t tenancy.Tenant) error {
 		return at.unopened(err)
 	}
 	return d.exclusively(ctx, at, func(server server) error {
-		created, err := server.create(ctx, at)
-		if err == nil && !created && !at.given && !server.copied { // what it finds may be anybody's
-			err = d.free(ctx, at)
-		}
-		if err != nil {
-			return err
-		}
-		err = d.migrate(ctx, at)
-		if err != nil && created {
-			return joined(err, d.undo(ctx, server, at))
-		}
-		return err
+		return d.establish(ctx, server, at, func() error { return d.migrate(ctx, at) })
 	})
+}
+
+// establish creates the tenant's database where it is not, and has it filled.
+func (d *databases) establish(ctx context.Context, server server, at place, fill func() error) error {
+	created, err := server.create(ctx, at)
+	if err == nil && !created && !at.given && !server.copied { // what it finds may be anybody's
+		err = d.free(ctx, at)
+	}
+	if err != nil {
+		return err
+	}
+	err = fill()
+	if err != nil && created {
+		return joined(err, d.undo(ctx, server, at))
+	}
+	return err
 }
 
 // known reports whether the database is there and the tenant's.
@@ -64,7 +69,7 @@ func (d *databases) migrate(ctx context.Context, at place) error {
 		if err := d.notBase(ctx, db, at); err != nil {
 			return err
 		}
-		return ddl.Exclusive(ctx, db, d.in.Dialect(), "tenant", func(tx gorm.ConnPool) error { return d.fill(ctx, tx, at) })
+		return ddl.Exclusive(ctx, db, d.in.Dialect(), "tenant", func(tx gorm.ConnPool) error { return d.fill(ctx, tx, at, d.migrating(ctx, tx, at)) })
 	})
 }
 
@@ -172,6 +177,11 @@ func (d *databases) connected(ctx context.Context, dsn string, connections int, 
 // process or another. The lock is held on one connection, in a transaction on PostgreSQL,
 // and databases are created on another, where no transaction is.
 func (d *databases) exclusively(ctx context.Context, at place, fn func(server) error) error {
+	return d.exclusivelyWithin(ctx, at, 0, fn)
+}
+
+// exclusivelyWithin waits no longer than patience for the lock. 0: for ever.
+func (d *databases) exclusivelyWithin(ctx context.Context, at place, patience time.Duration, fn func(server) error) error {
 	address, err := addressOf(d.in.Dialect(), at.dsn)
 	if err != nil {
 		return err
@@ -179,13 +189,13 @@ func (d *databases) exclusively(ctx context.Context, at place, fn func(server) e
 	failed := false // fn, and not the way to it
 	err = d.connected(ctx, address.with(d.dialect().maintenance), 2, func(db *sql.DB) error {
 		// In lower case: names that differ in case alone may be one, or must not both be.
-		return ddl.Exclusive(ctx, db, d.in.Dialect(), "database "+strings.ToLower(at.name), func(gorm.ConnPool) error {
+		return ddl.ExclusiveWithin(ctx, db, d.in.Dialect(), "database "+strings.ToLower(at.name), patience, func(gorm.ConnPool) error {
 			err := fn(server{d.dialect(), db})
 			failed = err != nil
 			return err
 		})
 	})
-	if err != nil && !failed && !errors.Is(err, ctx.Err()) {
+	if err != nil && !failed && !errors.Is(err, ctx.Err()) && !errors.Is(err, ddl.ErrLockTimeout) {
 		return at.unmanaged(err)
 	}
 	return err

@@ -69,9 +69,14 @@ func (d *databases) registered(ctx context.Context, pool gorm.ConnPool) (bool, e
 	return len(rows) > 0, err
 }
 
-// fill makes a tenant's tables on a connection that nobody else uses, and registers the
-// tenant: as a draft first, where structures do not change in transactions.
-func (d *databases) fill(ctx context.Context, tx gorm.ConnPool, at place) error {
+// migrating is the work of fill that AutoMigrate does.
+func (d *databases) migrating(ctx context.Context, tx gorm.ConnPool, at place) func() error {
+	return func() error { return d.in.Migrate(ctx, tx, d.binding(at), d.in.Models()) }
+}
+
+// fill lets work make a tenant's tables on a connection that nobody else uses, and
+// registers the tenant: as a draft first, where structures do not change in transactions.
+func (d *databases) fill(ctx context.Context, tx gorm.ConnPool, at place, work func() error) error {
 	found, err := d.stage(ctx, tx, at)
 	if err != nil {
 		return err
@@ -81,7 +86,7 @@ func (d *databases) fill(ctx context.Context, tx gorm.ConnPool, at place) error 
 			return err
 		}
 	}
-	if err := d.in.Migrate(ctx, tx, d.binding(at), d.in.Models()); err != nil {
+	if err := work(); err != nil {
 		return err
 	}
 	if found == whole {

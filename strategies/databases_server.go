@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 
+	"gorm.io/gorm"
+
 	"github.com/gormtenancy/tenancy"
 )
 
@@ -22,9 +24,11 @@ type serverDialect struct {
 	options     string // what follows the name
 	copied      bool   // whether new ones are copies of one that may have tables
 	// tables counts the tables of a database, without the registry and those of extensions.
-	tables func(ctx context.Context, db *sql.DB) (int, error)
-	quote  func(name string) string
-	drop   func(ctx context.Context, db *sql.DB, name string, others bool) error
+	tables func(ctx context.Context, pool gorm.ConnPool) (int, error)
+	// objects reads what a database consists of, on one connection to it.
+	objects func(ctx context.Context, pool gorm.ConnPool) (tenancy.Objects, error)
+	quote   func(name string) string
+	drop    func(ctx context.Context, db *sql.DB, name string, others bool) error
 }
 
 // server is a server on which databases are created and dropped, connected to.
@@ -81,8 +85,9 @@ func postgresDatabases(cfg Database) serverDialect {
 		options:     options,
 		copied:      cfg.Template != "",
 		quote:       quoteIdent,
-		tables: func(ctx context.Context, db *sql.DB) (int, error) {
-			return scalar[int](ctx, db, `
+		objects:     postgresObjects,
+		tables: func(ctx context.Context, pool gorm.ConnPool) (int, error) {
+			return scalar[int](ctx, pool, `
 				SELECT COUNT(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 				WHERE c.relkind IN ('r', 'p', 'm', 'f') AND n.nspname NOT LIKE 'pg\_%' AND n.nspname <> 'information_schema' AND c.relname <> $1
 				AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')`, registration{}.TableName())
@@ -121,8 +126,9 @@ func mysqlDatabases(cfg Database) serverDialect {
 		creation: "CREATE DATABASE ",
 		options:  " CHARACTER SET " + quoteMySQL(cmp.Or(cfg.Charset, "utf8mb4")),
 		quote:    quoteMySQL,
-		tables: func(ctx context.Context, db *sql.DB) (int, error) {
-			tables, err := list(ctx, db, "SHOW TABLES")
+		objects:  mysqlObjects,
+		tables: func(ctx context.Context, pool gorm.ConnPool) (int, error) {
+			tables, err := list(ctx, pool, "SHOW TABLES")
 			return len(slices.DeleteFunc(tables, func(name string) bool { return strings.EqualFold(name, registration{}.TableName()) })), err
 		},
 		drop: dropMySQL,

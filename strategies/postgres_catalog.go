@@ -4,7 +4,7 @@ import "strings"
 
 // What the catalog says of a schema is a set of objects with definitions. Names that the
 // server qualifies with the schema are freed of it, columns are known by name, and
-// nothing of rows, comments, statistics or numbers of objects is in it. So the sets of
+// nothing of rows, comments, statistics or numbers of objects is in it, nor the registry. So the sets of
 // two schemas are equal when their structures are.
 
 // form is how objects are written.
@@ -55,12 +55,12 @@ const (
 		       s.oid AS schema_oid, s.schema, s.qualifier`
 
 	manyRelations = relation + `
-		FROM pg_class c JOIN schemas s ON s.oid = c.relnamespace WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')`
+		FROM pg_class c JOIN schemas s ON s.oid = c.relnamespace WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND c.relname <> 'tenancy_tenants'`
 
 	// The catalog has no index on the schema of a relation, but on what depends on a schema.
 	fewRelations = relation + `
 		FROM schemas s JOIN pg_depend d ON d.refclassid = 'pg_namespace'::regclass AND d.refobjid = s.oid AND d.classid = 'pg_class'::regclass
-		JOIN pg_class c ON c.oid = d.objid WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')`
+		JOIN pg_class c ON c.oid = d.objid WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND c.relname <> 'tenancy_tenants'`
 
 	relationObjects = `
 		SELECT schema, CASE kind WHEN 'r' THEN 'table ' WHEN 'S' THEN 'sequence ' WHEN 'v' THEN 'view ' ELSE 'relation ' END || relation AS object,
@@ -74,7 +74,7 @@ const (
 		       trim(free{format_type(a.atttypid, a.atttypmod)}) || CASE WHEN a.attnotnull THEN ' not null' ELSE '' END ||
 		       CASE a.attidentity WHEN '' THEN '' WHEN 'a' THEN ' identity always' ELSE ' identity' END ||
 		       CASE WHEN a.attgenerated = '' THEN '' ELSE ' generated' END ||
-		       CASE WHEN a.attcollation IN (0, 100) THEN '' ELSE ' collation ' || a.attcollation::text END
+		       CASE WHEN a.attcollation IN (0, 100) THEN '' ELSE ' collation ' || (SELECT quote_ident(collname) FROM pg_collation o WHERE o.oid = a.attcollation) END
 		FROM relations r JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
 		WHERE kind <> 'S'`
 

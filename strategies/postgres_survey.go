@@ -79,13 +79,14 @@ func (s *schemas) surveying(ctx context.Context, fn func(tx gorm.ConnPool) error
 		return err
 	}
 	defer func() { _ = tx.Rollback() }()
-	settings := tenancy.Binding{Settings: []tenancy.Setting{
-		{Name: "search_path", Value: "pg_catalog"}, {Name: "work_mem", Value: "64MB"}, {Name: "jit", Value: "off"},
-	}}
-	if err := tenancy.Settle(ctx, tx, settings); err != nil {
+	if err := tenancy.Settle(ctx, tx, tenancy.Binding{Settings: surveyingSettings}); err != nil {
 		return err
 	}
 	return fn(tx)
+}
+
+var surveyingSettings = []tenancy.Setting{
+	{Name: "search_path", Value: "pg_catalog"}, {Name: "work_mem", Value: "64MB"}, {Name: "jit", Value: "off"},
 }
 
 // owners asks the registry whose the schemas are.

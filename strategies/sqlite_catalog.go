@@ -4,7 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -13,6 +13,7 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/gormtenancy/tenancy"
+	"github.com/gormtenancy/tenancy/internal/ddl"
 )
 
 // sqliteObjects asks SQLite what its tables consist of: one row for each column, foreign
@@ -66,7 +67,7 @@ func patiently(ctx context.Context, c tenancy.Change, fn func(ctx context.Contex
 	})
 }
 
-var errLockTimeout = errors.New("lock timeout: somebody else writes to the database")
+var errLockTimeout = fmt.Errorf("somebody else writes to the database: %w", ddl.ErrLockTimeout)
 
 // part is an object of a table or a view.
 type part struct{ owner, object, definition string }

@@ -10,7 +10,7 @@ import (
 
 // TestMain runs the tests and then looks for goroutines that they left behind. With
 // childEnv set it is one of the processes that TestProvisionProcesses starts, and with
-// fleetEnv or versionedEnv one that is killed.
+// fleetEnv, databasesEnv or versionedEnv one that is killed.
 func TestMain(m *testing.M) {
 	if spec := os.Getenv(childEnv); spec != "" {
 		if err := provisionAsChild(spec); err != nil {
@@ -21,6 +21,13 @@ func TestMain(m *testing.M) {
 	}
 	if dsn := os.Getenv(fleetEnv); dsn != "" {
 		if err := migrateAsChild(dsn); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	if spec := os.Getenv(databasesEnv); spec != "" {
+		if err := migrateDatabasesAsChild(spec); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}

@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,12 +23,21 @@ const releaseTimeout = 10 * time.Second
 // structures change and a lock of the transaction would be gone
 // (https://dev.mysql.com/doc/refman/8.4/en/locking-functions.html). Such names are the
 // server's, so the name of the database is in them.
-func exclusiveMySQL(ctx context.Context, conn *sql.Conn, key string, fn func(tx gorm.ConnPool) error) error {
+func exclusiveMySQL(ctx context.Context, conn *sql.Conn, key string, patience time.Duration, fn func(tx gorm.ConnPool) error) error {
 	const name = `CONCAT('tenancy:', SHA1(CONCAT_WS(CHAR(0), DATABASE(), ?)))`
+	began := time.Now()
 	for held := false; !held; {
 		var got sql.NullBool
 		// A short wait each time: a context that ends takes the connection with it.
-		if err := conn.QueryRowContext(ctx, "SELECT GET_LOCK("+name+", 5)", key).Scan(&got); err != nil {
+		seconds := 5
+		if patience > 0 {
+			left := patience - time.Since(began)
+			if left <= 0 {
+				return ErrLockTimeout
+			}
+			seconds = min(seconds, int(math.Ceil(left.Seconds())))
+		}
+		if err := conn.QueryRowContext(ctx, "SELECT GET_LOCK("+name+", ?)", key, seconds).Scan(&got); err != nil {
 			return err
 		}
 		if !got.Valid {
@@ -82,7 +92,7 @@ func (s Session) Run(ctx context.Context, db *sql.DB, fn func(tx gorm.ConnPool) 
 		}
 	}()
 	if s.Lock != "" {
-		return exclusiveMySQL(ctx, conn, s.Lock, fn)
+		return exclusiveMySQL(ctx, conn, s.Lock, 0, fn)
 	}
 	return withOptions(ctx, conn, s.Options, fn)
 }

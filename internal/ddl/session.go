@@ -9,10 +9,20 @@ import (
 	"gorm.io/gorm"
 )
 
+// ErrLockTimeout: somebody else has the lock, and has kept it for longer than one waits.
+var ErrLockTimeout = errors.New("lock timeout: another runner is at work on the same structures; try again when it is done, or raise the lock timeout")
+
 // Exclusive runs fn on one connection of db, in a transaction that nobody else can
 // have for the same key at the same time, in this process or another. On SQLite there is
 // one key for all. fn's error rolls back everything and comes back unchanged.
-func Exclusive(ctx context.Context, db *sql.DB, dialect, key string, fn func(tx gorm.ConnPool) error) (err error) {
+func Exclusive(ctx context.Context, db *sql.DB, dialect, key string, fn func(tx gorm.ConnPool) error) error {
+	return ExclusiveWithin(ctx, db, dialect, key, 0, fn)
+}
+
+// ExclusiveWithin is Exclusive that waits no longer than patience for the lock of
+// PostgreSQL, or of MySQL in whole seconds, and then returns [ErrLockTimeout]. 0: for ever.
+// For SQLite ctx says how long.
+func ExclusiveWithin(ctx context.Context, db *sql.DB, dialect, key string, patience time.Duration, fn func(tx gorm.ConnPool) error) (err error) {
 	conn, err := db.Conn(ctx)
 	if err != nil {
 		return err
@@ -26,9 +36,9 @@ func Exclusive(ctx context.Context, db *sql.DB, dialect, key string, fn func(tx 
 	case "sqlite":
 		return exclusiveSQLite(ctx, conn, fn)
 	case "postgres":
-		return exclusivePostgres(ctx, conn, key, fn)
+		return exclusivePostgres(ctx, conn, key, patience, fn)
 	case "mysql":
-		return exclusiveMySQL(ctx, conn, key, fn)
+		return exclusiveMySQL(ctx, conn, key, patience, fn)
 	case "sqlserver":
 		return inTransaction(ctx, conn, func(tx gorm.ConnPool) error {
 			if err := LockSQLServer(ctx, tx, key); err != nil {
@@ -51,7 +61,8 @@ func Lock(ctx context.Context, tx gorm.ConnPool, key string) error {
 // exclusivePostgres waits by asking again, each time in a new transaction: one that waits
 // for the lock would hold a snapshot, and whoever has the lock may wait for the end of
 // all older snapshots (CREATE INDEX CONCURRENTLY).
-func exclusivePostgres(ctx context.Context, conn *sql.Conn, key string, fn func(tx gorm.ConnPool) error) error {
+func exclusivePostgres(ctx context.Context, conn *sql.Conn, key string, patience time.Duration, fn func(tx gorm.ConnPool) error) error {
+	began := time.Now()
 	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
 		locked := false
 		err := inTransaction(ctx, conn, func(tx gorm.ConnPool) error {
@@ -63,6 +74,9 @@ func exclusivePostgres(ctx context.Context, conn *sql.Conn, key string, fn func(
 		})
 		if err != nil || locked {
 			return err
+		}
+		if patience > 0 && time.Since(began) >= patience {
+			return ErrLockTimeout
 		}
 		select {
 		case <-ctx.Done():
