@@ -13,10 +13,11 @@ import (
 type upgrade struct {
 	*picture
 
+	groups  *groups                   // of tenants that are no fleet
 	tenants map[string]func() outcome // by key: a tenant that is named twice is migrated once
 
 	mu      sync.Mutex
-	batches map[string]*batch // by the fingerprint before
+	batches map[kind]*batch   // by what they are before
 	changed map[string]ending // by key
 	agreed  []entry           // tenants that needed no change
 
@@ -70,7 +71,7 @@ func (m *Migrator) prepare(ctx context.Context, tenants []tenancy.Tenant) (*upgr
 		return nil, nil, err
 	}
 	drift, err := p.drift(ctx, tenants)
-	u := &upgrade{picture: p, tenants: map[string]func() outcome{}, batches: map[string]*batch{}, changed: map[string]ending{}}
+	u := &upgrade{picture: p, groups: m.groups(), tenants: map[string]func() outcome{}, batches: map[kind]*batch{}, changed: map[string]ending{}}
 	return u, drift, err
 }
 
@@ -111,6 +112,10 @@ func (u *upgrade) one(ctx context.Context, result *Result) {
 		result.Err = u.m.complete(err, "up", t)
 		return
 	}
+	if _, own := u.m.part(t); !own {
+		u.m.common(ctx, u.groups, result)
+		return
+	}
 	did := u.once(ctx, t)
 	result.Note, result.Changed, result.Err = did.note, did.changed, u.m.failed(did.err, "up", t)
 	if result.Err == nil {
@@ -138,20 +143,20 @@ func (u *upgrade) migrate(ctx context.Context, t tenancy.Tenant) outcome {
 		u.conforms(t, structure.Fingerprint)
 		return outcome{}
 	default:
-		return u.batch(structure.Fingerprint).migrate(ctx, t)
+		return u.batch(u.kind(t)).migrate(ctx, t)
 	}
 }
 
-func (u *upgrade) batch(fingerprint string) *batch {
+func (u *upgrade) batch(k kind) *batch {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	b := u.batches[fingerprint]
+	b := u.batches[k]
 	if b == nil {
-		b = &batch{u: u}
-		if known := u.m.baseline.Load(); known != nil && fingerprint == "" {
+		b = &batch{u: u, part: k.part}
+		if known := u.m.baseline(k.part); known != nil && k.fingerprint == "" {
 			b.canary, b.script, b.after = "an earlier tenant", &known.script, known.after
 		}
-		u.batches[fingerprint] = b
+		u.batches[k] = b
 	}
 	return b
 }
@@ -276,11 +281,15 @@ func (u *upgrade) leftovers(ctx context.Context, r *run) error {
 	if ctx.Err() != nil { // the report says so
 		return nil //nolint:nilerr // as above
 	}
-	most := u.common()
-	pairs := map[pair]bool{}
+	pairs, of := map[pair]bool{}, map[string]pair{}
 	for _, result := range r.results {
-		if structure, surveyed := u.found[u.key(result.Tenant)]; surveyed && result.State == Done && structure.Fingerprint != most {
-			pairs[pair{structure.Fingerprint, most}] = true
+		structure, surveyed := u.found[u.key(result.Tenant)]
+		if !surveyed || result.State != Done {
+			continue
+		}
+		part, _ := u.m.part(result.Tenant)
+		if both := (pair{structure.Fingerprint, u.common(part)}); both.actual != both.want {
+			pairs[both], of[u.key(result.Tenant)] = true, both
 		}
 	}
 	found, err := u.compare(ctx, pairs)
@@ -289,7 +298,7 @@ func (u *upgrade) leftovers(ctx context.Context, r *run) error {
 	}
 	for i := range r.results {
 		if result := &r.results[i]; result.State == Done {
-			result.Differs = found[pair{u.found[u.key(result.Tenant)].Fingerprint, most}]
+			result.Differs = found[of[u.key(result.Tenant)]]
 		}
 	}
 	return nil
