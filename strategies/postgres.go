@@ -91,7 +91,7 @@ func (s *schemas) Provision(ctx context.Context, t tenancy.Tenant) error {
 		if _, err := tx.ExecContext(ctx, createSchema(b.Names.Schema)); err != nil {
 			return err
 		}
-		return s.in.Migrate(ctx, tx, b, s.in.Models())
+		return s.in.Migrate(ctx, s.fence(tx, b.Names.Schema), b, s.in.Models())
 	})
 }
 

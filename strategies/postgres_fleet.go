@@ -62,7 +62,7 @@ func (s *schemas) change(ctx context.Context, tx gorm.ConnPool, b tenancy.Bindin
 	if !there {
 		text = createSchema(b.Names.Schema) + ";\n" + text
 	}
-	_, err = tx.ExecContext(ctx, text)
+	_, err = s.fence(tx, b.Names.Schema).ExecContext(ctx, text)
 	return *c.Script, err
 }
 
@@ -75,7 +75,7 @@ func (s *schemas) record(ctx context.Context, tx gorm.ConnPool, b tenancy.Bindin
 	if err := tenancy.Settle(ctx, tx, lookingUp); err != nil {
 		return tenancy.Script{}, err
 	}
-	tee := &ddl.Tee{ConnPool: tx, Before: "SET LOCAL enable_seqscan = on", After: "SET LOCAL enable_seqscan = off"}
+	tee := &ddl.Tee{ConnPool: s.fence(tx, b.Names.Schema), Before: "SET LOCAL enable_seqscan = on", After: "SET LOCAL enable_seqscan = off"}
 	if err := s.in.Migrate(ctx, tee, b, s.in.Models()); err != nil {
 		return tenancy.Script{}, err
 	}
