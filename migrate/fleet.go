@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/gormtenancy/tenancy"
+	"github.com/gormtenancy/tenancy/internal/ddl"
 )
 
 // Up brings all tenants to the models, several at a time: those that are there are
@@ -23,6 +24,7 @@ import (
 // before the work begins; the tenants before an error are worked on.
 func (m *Migrator) Up(ctx context.Context, tenants iter.Seq2[tenancy.Tenant, error]) (*Report, error) {
 	r := m.begin("up", tenants)
+	ctx = ddl.Patient(ctx, m.lockTimeout)
 	if m.fleet != nil {
 		return m.upgrade(ctx, r)
 	}

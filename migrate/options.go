@@ -62,9 +62,10 @@ func StopAfter(n int) Option { return func(c *config) { c.stop = n } }
 func Progress(w io.Writer) Option { return func(c *config) { c.out = w } }
 
 // LockTimeout sets how long a tenant's migration waits for a lock that somebody else
-// holds, before the tenant is reported as failed: everybody who wants the same table
-// waits behind it meanwhile. Default: 5 seconds. 0: for ever. Strategies whose tenants
-// share their tables do not heed it.
+// holds, before the tenant is reported as failed. One is the lock by which of several
+// runs only one works on a tenant: the error says who has it. Others are those of tables, and
+// everybody who wants the same table waits behind the migration meanwhile; strategies whose
+// tenants share their tables do not heed it there. Default: 5 seconds. 0: for ever.
 func LockTimeout(d time.Duration) Option { return func(c *config) { c.lockTimeout = d } }
 
 // StatementTimeout sets how long one statement of a migration may last, on PostgreSQL; a

@@ -53,10 +53,10 @@ func passing(err error) bool {
 	}
 }
 
-// locked recognises that somebody else has kept a lock: lock_not_available of PostgreSQL,
-// ER_LOCK_WAIT_TIMEOUT of MySQL, or another runner.
+// locked recognises a lock that was waited for in vain: that of another runner, and for one of
+// a table lock_not_available of PostgreSQL and ER_LOCK_WAIT_TIMEOUT of MySQL.
 func locked(err error) bool {
-	return err != nil && (errors.Is(err, ddl.ErrLockTimeout) || stateOfSQL(err) == "55P03" || strings.Contains(err.Error(), "Error 1205 ("))
+	return errors.Is(err, ddl.ErrHeld) || stateOfSQL(err) == "55P03" || ddl.MySQLError(err, 1205)
 }
 
 func stateOfSQL(err error) string {

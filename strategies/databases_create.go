@@ -177,11 +177,6 @@ func (d *databases) connected(ctx context.Context, dsn string, connections int, 
 // process or another. The lock is held on one connection, in a transaction on PostgreSQL,
 // and databases are created on another, where no transaction is.
 func (d *databases) exclusively(ctx context.Context, at place, fn func(server) error) error {
-	return d.exclusivelyWithin(ctx, at, 0, fn)
-}
-
-// exclusivelyWithin waits no longer than patience for the lock. 0: for ever.
-func (d *databases) exclusivelyWithin(ctx context.Context, at place, patience time.Duration, fn func(server) error) error {
 	address, err := addressOf(d.in.Dialect(), at.dsn)
 	if err != nil {
 		return err
@@ -189,13 +184,13 @@ func (d *databases) exclusivelyWithin(ctx context.Context, at place, patience ti
 	failed := false // fn, and not the way to it
 	err = d.connected(ctx, address.with(d.dialect().maintenance), 2, func(db *sql.DB) error {
 		// In lower case: names that differ in case alone may be one, or must not both be.
-		return ddl.ExclusiveWithin(ctx, db, d.in.Dialect(), "database "+strings.ToLower(at.name), patience, func(gorm.ConnPool) error {
+		return ddl.Exclusive(ctx, db, d.in.Dialect(), "database "+strings.ToLower(at.name), func(gorm.ConnPool) error {
 			err := fn(server{d.dialect(), db})
 			failed = err != nil
 			return err
 		})
 	})
-	if err != nil && !failed && !errors.Is(err, ctx.Err()) && !errors.Is(err, ddl.ErrLockTimeout) {
+	if err != nil && !failed && !errors.Is(err, ctx.Err()) && !errors.Is(err, ddl.ErrHeld) {
 		return at.unmanaged(err)
 	}
 	return err

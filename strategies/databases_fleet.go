@@ -40,7 +40,7 @@ func (d *databases) Apply(ctx context.Context, t tenancy.Tenant, c tenancy.Chang
 	case err != nil && !absent(err):
 		return script, at.unopened(err)
 	}
-	err = d.exclusivelyWithin(ctx, at, c.LockTimeout, func(server server) error {
+	err = d.exclusively(ddl.Patient(ctx, c.LockTimeout), at, func(server server) error {
 		return d.establish(ctx, server, at, func() error {
 			return d.visit(ctx, at, func(db *sql.DB) (err error) {
 				script, err = d.alter(ctx, db, at, c)
@@ -61,7 +61,7 @@ func (d *databases) alter(ctx context.Context, db *sql.DB, at place, c tenancy.C
 	if err != nil {
 		return script, err
 	}
-	err = ddl.ExclusiveWithin(ctx, db, d.in.Dialect(), "tenant", c.LockTimeout, func(tx gorm.ConnPool) error {
+	err = ddl.Exclusive(ddl.Patient(ctx, c.LockTimeout), db, d.in.Dialect(), "tenant", func(tx gorm.ConnPool) error {
 		if err := d.limit(ctx, tx, c); err != nil {
 			return err
 		}

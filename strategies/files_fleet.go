@@ -128,19 +128,14 @@ func (f *files) alter(ctx context.Context, pool filePool, base gorm.ConnPool, c 
 		return script, err
 	}
 	defer release()
-	err = patiently(ctx, c, func(ctx context.Context, locked func() error) error {
-		return ddl.Exclusive(ctx, lent.db, f.in.Dialect(), pool.name, func(tx gorm.ConnPool) error {
-			if err := locked(); err != nil {
-				return err
-			}
-			if done, err := begun(ctx, base, c); done || err != nil {
-				return err
-			}
-			if script, err = f.change(ctx, tx, pool, c, false); err != nil {
-				return err
-			}
-			return ended(ctx, base, c)
-		})
+	err = ddl.Exclusive(ddl.Patient(ctx, c.LockTimeout), lent.db, f.in.Dialect(), pool.name, func(tx gorm.ConnPool) error {
+		if done, err := begun(ctx, base, c); done || err != nil {
+			return err
+		}
+		if script, err = f.change(ctx, tx, pool, c, false); err != nil {
+			return err
+		}
+		return ended(ctx, base, c)
 	})
 	return script, err
 }

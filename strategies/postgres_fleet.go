@@ -27,7 +27,7 @@ func (s *schemas) Apply(ctx context.Context, t tenancy.Tenant, c tenancy.Change)
 	if err != nil {
 		return script, err
 	}
-	err = ddl.ExclusiveWithin(ctx, base, s.in.Dialect(), b.Names.Schema, c.LockTimeout, func(tx gorm.ConnPool) error {
+	err = ddl.Exclusive(ddl.Patient(ctx, c.LockTimeout), base, s.in.Dialect(), b.Names.Schema, func(tx gorm.ConnPool) error {
 		if err := tenancy.Settle(ctx, tx, limited(c, b)); err != nil {
 			return err
 		}

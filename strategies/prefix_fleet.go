@@ -78,22 +78,17 @@ func (p *prefixFleet) Apply(ctx context.Context, t tenancy.Tenant, c tenancy.Cha
 	if c.Dry {
 		return p.dry(ctx, b, c)
 	}
-	err = patiently(ctx, c, func(ctx context.Context, locked func() error) error {
-		return p.exclusively(ctx, func(tx gorm.ConnPool) error {
-			if err := locked(); err != nil {
-				return err
-			}
-			if done, err := begun(ctx, tx, c); done || err != nil {
-				return err
-			}
-			if err := claim(ctx, p.in, tx, b.Names.Prefix, t.ID); err != nil {
-				return err
-			}
-			if script, err = p.change(ctx, tx, b, c); err != nil {
-				return err
-			}
-			return ended(ctx, tx, c)
-		})
+	err = p.exclusively(ddl.Patient(ctx, c.LockTimeout), func(tx gorm.ConnPool) error {
+		if done, err := begun(ctx, tx, c); done || err != nil {
+			return err
+		}
+		if err := claim(ctx, p.in, tx, b.Names.Prefix, t.ID); err != nil {
+			return err
+		}
+		if script, err = p.change(ctx, tx, b, c); err != nil {
+			return err
+		}
+		return ended(ctx, tx, c)
 	})
 	return script, err
 }

@@ -4,16 +4,13 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"gorm.io/gorm"
 
 	"github.com/gormtenancy/tenancy"
-	"github.com/gormtenancy/tenancy/internal/ddl"
 )
 
 // sqliteObjects asks SQLite what its tables consist of: one row for each column, foreign
@@ -48,26 +45,6 @@ func runScript(ctx context.Context, tx gorm.ConnPool, statements []string) error
 	_, err := tx.ExecContext(ctx, strings.Join(statements, ";\n"))
 	return err
 }
-
-// patiently runs fn, which has to wait for the write lock of a database before it calls
-// begun, and gives up after the change's lock timeout.
-func patiently(ctx context.Context, c tenancy.Change, fn func(ctx context.Context, begun func() error) error) error {
-	if c.LockTimeout <= 0 {
-		return fn(ctx, func() error { return nil })
-	}
-	waiting, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	timer := time.AfterFunc(c.LockTimeout, func() { cancel(errLockTimeout) })
-	defer timer.Stop()
-	return fn(waiting, func() error {
-		if !timer.Stop() {
-			return errLockTimeout
-		}
-		return nil
-	})
-}
-
-var errLockTimeout = fmt.Errorf("somebody else writes to the database: %w", ddl.ErrLockTimeout)
 
 // part is an object of a table or a view.
 type part struct{ owner, object, definition string }

@@ -6,7 +6,6 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,27 +22,30 @@ const releaseTimeout = 10 * time.Second
 // structures change and a lock of the transaction would be gone
 // (https://dev.mysql.com/doc/refman/8.4/en/locking-functions.html). Such names are the
 // server's, so the name of the database is in them.
-func exclusiveMySQL(ctx context.Context, conn *sql.Conn, key string, patience time.Duration, fn func(tx gorm.ConnPool) error) error {
+func exclusiveMySQL(ctx context.Context, conn *sql.Conn, key string, fn func(tx gorm.ConnPool) error) error {
 	const name = `CONCAT('tenancy:', SHA1(CONCAT_WS(CHAR(0), DATABASE(), ?)))`
-	began := time.Now()
-	for held := false; !held; {
+	w := beginWait(ctx)
+	for {
 		var got sql.NullBool
-		// A short wait each time: a context that ends takes the connection with it.
-		seconds := 5
-		if patience > 0 {
-			left := patience - time.Since(began)
-			if left <= 0 {
-				return ErrLockTimeout
-			}
-			seconds = min(seconds, int(math.Ceil(left.Seconds())))
-		}
+		// A short wait each time: a context that ends takes the connection with it. The
+		// server counts in seconds.
+		const most = 5 * time.Second
+		seconds := max(0, int(w.left(most)/time.Second))
 		if err := conn.QueryRowContext(ctx, "SELECT GET_LOCK("+name+", ?)", key, seconds).Scan(&got); err != nil {
 			return err
 		}
 		if !got.Valid {
 			return errors.New("the lock for provisioning was not granted")
 		}
-		held = got.Bool
+		if got.Bool {
+			break
+		}
+		const moment = 20 * time.Millisecond
+		if over, err := w.pause(ctx, moment); over {
+			return w.held(holderMySQL(ctx, conn, name, key))
+		} else if err != nil {
+			return err
+		}
 	}
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
@@ -92,7 +94,7 @@ func (s Session) Run(ctx context.Context, db *sql.DB, fn func(tx gorm.ConnPool) 
 		}
 	}()
 	if s.Lock != "" {
-		return exclusiveMySQL(ctx, conn, s.Lock, 0, fn)
+		return exclusiveMySQL(ctx, conn, s.Lock, fn)
 	}
 	return withOptions(ctx, conn, s.Options, fn)
 }
@@ -140,4 +142,19 @@ func MySQLError(err error, numbers ...int) bool {
 	return err != nil && slices.ContainsFunc(numbers, func(number int) bool {
 		return strings.Contains(err.Error(), "Error "+strconv.Itoa(number)+" (")
 	})
+}
+
+// holderMySQL says who has a named lock. Without the right to see the sessions of other users
+// there is their number alone.
+func holderMySQL(ctx context.Context, conn *sql.Conn, name, key string) string {
+	var id sql.NullInt64
+	if err := conn.QueryRowContext(ctx, "SELECT IS_USED_LOCK("+name+")", key).Scan(&id); err != nil || !id.Valid { // gone by now
+		return "a session that cannot be told"
+	}
+	holder := fmt.Sprintf("connection %d of the server", id.Int64)
+	var user, host string
+	if err := conn.QueryRowContext(ctx, "SELECT user, host FROM information_schema.processlist WHERE id = ?", id.Int64).Scan(&user, &host); err == nil {
+		holder += fmt.Sprintf(", user %s at %s", user, host)
+	}
+	return holder
 }

@@ -9,20 +9,11 @@ import (
 	"gorm.io/gorm"
 )
 
-// ErrLockTimeout: somebody else has the lock, and has kept it for longer than one waits.
-var ErrLockTimeout = errors.New("lock timeout: another runner is at work on the same structures; try again when it is done, or raise the lock timeout")
-
 // Exclusive runs fn on one connection of db, in a transaction that nobody else can
 // have for the same key at the same time, in this process or another. On SQLite there is
-// one key for all. fn's error rolls back everything and comes back unchanged.
-func Exclusive(ctx context.Context, db *sql.DB, dialect, key string, fn func(tx gorm.ConnPool) error) error {
-	return ExclusiveWithin(ctx, db, dialect, key, 0, fn)
-}
-
-// ExclusiveWithin is Exclusive that waits no longer than patience for the lock of
-// PostgreSQL, or of MySQL in whole seconds, and then returns [ErrLockTimeout]. 0: for ever.
-// For SQLite ctx says how long.
-func ExclusiveWithin(ctx context.Context, db *sql.DB, dialect, key string, patience time.Duration, fn func(tx gorm.ConnPool) error) (err error) {
+// one key for all. fn's error rolls back everything and comes back unchanged. It waits for
+// the others as long as ctx lasts, or as [Patient] says.
+func Exclusive(ctx context.Context, db *sql.DB, dialect, key string, fn func(tx gorm.ConnPool) error) (err error) {
 	conn, err := db.Conn(ctx)
 	if err != nil {
 		return err
@@ -36,9 +27,9 @@ func ExclusiveWithin(ctx context.Context, db *sql.DB, dialect, key string, patie
 	case "sqlite":
 		return exclusiveSQLite(ctx, conn, fn)
 	case "postgres":
-		return exclusivePostgres(ctx, conn, key, patience, fn)
+		return exclusivePostgres(ctx, conn, key, fn)
 	case "mysql":
-		return exclusiveMySQL(ctx, conn, key, patience, fn)
+		return exclusiveMySQL(ctx, conn, key, fn)
 	case "sqlserver":
 		return inTransaction(ctx, conn, func(tx gorm.ConnPool) error {
 			if err := LockSQLServer(ctx, tx, key); err != nil {
@@ -61,9 +52,9 @@ func Lock(ctx context.Context, tx gorm.ConnPool, key string) error {
 // exclusivePostgres waits by asking again, each time in a new transaction: one that waits
 // for the lock would hold a snapshot, and whoever has the lock may wait for the end of
 // all older snapshots (CREATE INDEX CONCURRENTLY).
-func exclusivePostgres(ctx context.Context, conn *sql.Conn, key string, patience time.Duration, fn func(tx gorm.ConnPool) error) error {
-	began := time.Now()
-	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
+func exclusivePostgres(ctx context.Context, conn *sql.Conn, key string, fn func(tx gorm.ConnPool) error) error {
+	w := beginWait(ctx)
+	for moment := time.Millisecond; ; moment = min(2*moment, 50*time.Millisecond) {
 		locked := false
 		err := inTransaction(ctx, conn, func(tx gorm.ConnPool) error {
 			err := tx.QueryRowContext(ctx, "SELECT pg_try_advisory_xact_lock(hashtextextended($1, $2))", key, lockSeed).Scan(&locked)
@@ -75,15 +66,27 @@ func exclusivePostgres(ctx context.Context, conn *sql.Conn, key string, patience
 		if err != nil || locked {
 			return err
 		}
-		if patience > 0 && time.Since(began) >= patience {
-			return ErrLockTimeout
-		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(pause):
+		if over, err := w.pause(ctx, moment); over {
+			return w.held(holderPostgres(ctx, conn, key))
+		} else if err != nil {
+			return err
 		}
 	}
+}
+
+// holderPostgres says who has an advisory lock. The role and the name of the application
+// are what every role may see of another's session.
+func holderPostgres(ctx context.Context, conn *sql.Conn, key string) string {
+	var holder string
+	err := conn.QueryRowContext(ctx, `
+		SELECT format('process %s of the server, role %s, application %s', a.pid, a.usename, quote_literal(a.application_name))
+		FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid JOIN pg_database d ON d.oid = l.database
+		WHERE l.locktype = 'advisory' AND l.granted AND d.datname = current_database()
+		  AND (l.classid::bigint << 32 | l.objid::bigint) = hashtextextended($1, $2)`, key, lockSeed).Scan(&holder)
+	if err != nil { // gone by now, or hidden
+		return "a session that cannot be told"
+	}
+	return holder
 }
 
 // lockSeed keeps this module's advisory locks apart from the application's.

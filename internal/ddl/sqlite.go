@@ -36,20 +36,45 @@ func exclusiveSQLite(ctx context.Context, conn *sql.Conn, fn func(tx gorm.ConnPo
 	})
 }
 
-// beginImmediate waits for the write lock as long as ctx lasts: the driver's own
-// patience is a matter of the DSN, and may be none.
+// beginImmediate waits for the write lock as long as ctx lasts, or as [Patient] says.
 func beginImmediate(ctx context.Context, conn *sql.Conn) error {
-	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
+	w := beginWait(ctx)
+	if w.limit > 0 {
+		restore, err := impatient(ctx, conn)
+		if err != nil {
+			return err
+		}
+		defer restore() //nolint:contextcheck // also when ctx has ended
+	}
+	for moment := time.Millisecond; ; moment = min(2*moment, 100*time.Millisecond) {
 		_, err := conn.ExecContext(ctx, "BEGIN IMMEDIATE")
 		if err == nil || !Busy(err) {
 			return err
 		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("%w while waiting for the database's write lock: %w", context.Cause(ctx), err)
-		case <-time.After(pause):
+		if over, pauseErr := w.pause(ctx, moment); over {
+			return w.held("another connection writes to the database")
+		} else if pauseErr != nil {
+			return fmt.Errorf("%w while waiting for the database's write lock: %w", pauseErr, err)
 		}
 	}
+}
+
+// impatient makes a connection wait for no lock by itself: how long it does is a matter of
+// the DSN, and no context interrupts it.
+func impatient(ctx context.Context, conn *sql.Conn) (restore func(), err error) {
+	var own int
+	if err := conn.QueryRowContext(ctx, "PRAGMA busy_timeout").Scan(&own); err != nil {
+		return nil, err
+	}
+	set := func(ctx context.Context, milliseconds int) error {
+		_, err := conn.ExecContext(ctx, fmt.Sprintf("PRAGMA busy_timeout = %d", milliseconds))
+		return err
+	}
+	return func() {
+		if err := set(context.Background(), own); err != nil {
+			_ = conn.Raw(func(any) error { return driver.ErrBadConn })
+		}
+	}, set(ctx, 0)
 }
 
 // Busy recognises that another connection has the lock of a database or a table of SQLite.

@@ -2,15 +2,22 @@ package ddl
 
 import (
 	"context"
+	"fmt"
 
 	"gorm.io/gorm"
 )
 
-// LockSQLServer waits for a lock that is released with the transaction tx
+// LockSQLServer waits for a lock that is released with the transaction tx, as long as ctx
+// lasts, or as [Patient] says
 // (https://learn.microsoft.com/sql/relational-databases/system-stored-procedures/sp-getapplock-transact-sql).
 func LockSQLServer(ctx context.Context, tx gorm.ConnPool, key string) error {
-	_, err := tx.ExecContext(ctx, `DECLARE @held int;
-EXEC @held = sp_getapplock @Resource = @p1, @LockMode = 'Exclusive', @LockOwner = 'Transaction', @LockTimeout = -1;
-IF @held < 0 THROW 50000, 'the lock for provisioning was not granted', 1;`, "tenancy:"+key)
+	milliseconds, why := int64(-1), "the lock for provisioning was not granted"
+	if w := beginWait(ctx); w.limit > 0 {
+		milliseconds = max(1, w.limit.Milliseconds())
+		why = w.held("a session of the server").Error()
+	}
+	_, err := tx.ExecContext(ctx, fmt.Sprintf(`DECLARE @held int;
+EXEC @held = sp_getapplock @Resource = @p1, @LockMode = 'Exclusive', @LockOwner = 'Transaction', @LockTimeout = %d;
+IF @held < 0 THROW 50000, '%s', 1;`, milliseconds, why), "tenancy:"+key)
 	return err
 }

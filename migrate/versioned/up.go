@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"iter"
 	"sync"
-	"time"
 
 	"github.com/pressly/goose/v3"
 	"gorm.io/gorm"
@@ -21,7 +20,7 @@ import (
 // report are those of [migrate.Migrator.Up]. A tenant that is missing is created, its
 // schema or its file and no tables but those that the migrations make; tables that
 // tenants share are migrated once. Of two runs at once one waits for the other at each
-// tenant. A tenant that fails stays at the version that it came to, and its result
+// tenant, for as long as [migrate.LockTimeout] says. A tenant that fails stays at the version that it came to, and its result
 // carries goose's own error ([goose.PartialError]). A run that was killed is simply
 // repeated.
 //
@@ -60,7 +59,7 @@ func (m *Migrator) upTo(ctx context.Context, tenants iter.Seq2[tenancy.Tenant, e
 		return &migrate.Report{}, m.failed(err, "up", tenancy.Tenant{})
 	}
 	var groups sync.Map // group → func() outcome
-	return m.runner.Run(ctx, "up", tenants, func(ctx context.Context, result *migrate.Result) {
+	return m.runner.Run(m.patient(ctx), "up", tenants, func(ctx context.Context, result *migrate.Result) {
 		t := result.Tenant
 		result.State = migrate.Failed
 		if _, err := m.bind(t); err != nil {
@@ -96,7 +95,7 @@ func (m *Migrator) DownTo(ctx context.Context, t tenancy.Tenant, version int64) 
 	}
 	p, err := m.inspect(ctx)
 	if err == nil {
-		err = m.run(ctx, t, b, p, func(ctx context.Context, g *goose.Provider) error {
+		err = m.run(m.patient(ctx), t, b, p, func(ctx context.Context, g *goose.Provider) error {
 			_, err := g.DownTo(ctx, version)
 			return err
 		})
@@ -235,24 +234,15 @@ func (m *Migrator) opener(ctx context.Context, pool *sql.DB, b tenancy.Binding, 
 	return func(gorm.ConnPool) *sql.DB { return session(config, settings, w) }, nil
 }
 
-// exclusively runs fn while nobody else migrates the tenant. SQLite's lock is the
-// database's own, and waited for as long as the options say.
+// exclusively runs fn while nobody else migrates the tenant.
 func (m *Migrator) exclusively(ctx context.Context, pool *sql.DB, t tenancy.Tenant, fn func(tx gorm.ConnPool) error) error {
-	key := m.in.Provider().Group(t)
-	patience, _ := m.runner.Limits()
-	if m.in.Dialect() != "sqlite" || patience == 0 {
-		return ddl.Exclusive(ctx, pool, m.in.Dialect(), key, fn)
-	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	timer := time.AfterFunc(patience, func() { cancel(fmt.Errorf("the lock timeout of %v passed", patience)) })
-	defer timer.Stop()
-	return ddl.Exclusive(ctx, pool, m.in.Dialect(), key, func(tx gorm.ConnPool) error {
-		if !timer.Stop() {
-			return context.Cause(ctx)
-		}
-		return fn(tx)
-	})
+	return ddl.Exclusive(ctx, pool, m.in.Dialect(), m.in.Provider().Group(t), fn)
+}
+
+// patient is ctx for work that waits for others no longer than the options say.
+func (m *Migrator) patient(ctx context.Context) context.Context {
+	lock, _ := m.runner.Limits()
+	return ddl.Patient(ctx, lock)
 }
 
 // protector is a provider whose wall is part of the tables.
