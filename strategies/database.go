@@ -28,7 +28,7 @@ import (
 // open until it was unused for IdleTimeout. Until then no other tenant may get its database's
 // name, by Schema or DSN.
 //
-// Provisioning and destroying connect to the tenant's server for a moment, with up to three
+// Provisioning, verifying and destroying connect to the tenant's server for a moment, with up to three
 // connections besides those of the pools: on PostgreSQL to the database Maintenance, on
 // MySQL to none. Their role has to be one that may create databases; an application that
 // only uses tenants can do with less.

@@ -57,18 +57,18 @@ func eachPair(t *testing.T, fn func(t *testing.T, p *pair)) {
 					return p.far.dsn, nil
 				}
 				return p.near.dsn, nil
-			}})
+			}}, &note{}, &reply{}, &mark{})
 			fn(t, p)
 		})
 	}
 }
 
 // use opens the handle with a strategy that says where the tenants are.
-func (p *pair) use(t testing.TB, strategy strategies.Database) {
+func (p *pair) use(t testing.TB, strategy strategies.Database, models ...any) {
 	t.Helper()
 	strategy.Open, strategy.Prefix, strategy.MaxConns = p.near.open, p.near.prefix, 3
 	p.db = p.near.base(t, &gorm.Config{Logger: logger.Discard})
-	must(t, p.db.Use(tenancy.Plugin(tenancy.Config{Strategy: strategy, Models: []any{&note{}, &reply{}, &mark{}}})))
+	must(t, p.db.Use(tenancy.Plugin(tenancy.Config{Strategy: strategy, Models: models})))
 	t.Cleanup(func() { must(t, tenancy.Close(p.db)) })
 	var err error
 	p.migrate, err = migrate.New(p.db)

@@ -90,7 +90,7 @@ func TestSilentServer(t *testing.T) {
 			loud := tenancy.Tenant{ID: "loud"}
 
 			const openTimeout = 400 * time.Millisecond
-			patient, hasty := openOn(t, h, 0), openOn(t, h, openTimeout)
+			patient, hasty := openOn(t, h, 0, &note{}, &reply{}, &mark{}), openOn(t, h, openTimeout, &note{}, &reply{}, &mark{})
 			must(t, hasty.migrate.Provision(t.Context(), loud))
 			stop := hasty.busy(t, []tenancy.Tenant{loud})
 
@@ -175,12 +175,12 @@ func TestSilentServer(t *testing.T) {
 }
 
 // openOn opens a handle on one server.
-func openOn(t testing.TB, h host, openTimeout time.Duration) *pair {
+func openOn(t testing.TB, h host, openTimeout time.Duration, models ...any) *pair {
 	t.Helper()
 	p := &pair{near: h}
 	strategy := h.database()
 	strategy.OpenTimeout = openTimeout
-	p.use(t, strategy)
+	p.use(t, strategy, models...)
 	return p
 }
 
