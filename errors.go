@@ -34,7 +34,9 @@ var (
 	// ErrElsewhere: a shared model is in the base database, and what is asked needs it
 	// in the tenant's own.
 	ErrElsewhere = errors.New("in another database")
-	// ErrUnavailable: the tenant's own database cannot be reached now. Trying again later may help.
+	// ErrUnavailable: the tenant's own database cannot be reached now. Trying again later may
+	// help, and repeats nothing: a statement with this error was not sent. A connection that
+	// breaks under a statement is the driver's own error, since the statement may be done.
 	ErrUnavailable = errors.New("unavailable")
 	// ErrMigration: structures could not be created, changed or removed.
 	ErrMigration = errors.New("migration failed")

@@ -33,6 +33,12 @@ import (
 // MySQL to none. Their role has to be one that may create databases; an application that
 // only uses tenants can do with less.
 //
+// A server that is down is an [tenancy.ErrUnavailable] for its tenants alone, at once where it
+// refuses connections. One that accepts them and does not answer keeps nobody longer than
+// OpenTimeout, or their contexts, for a new pool. In a pool that is open, statements wait as the
+// driver does: give them deadlines. When the server is back, so are its tenants; each connection
+// that had been idle may fail once.
+//
 // A database says itself whose it is, so a backup may be restored under any name, for its
 // tenant. Provisioning takes a database that is there already if it is the tenant's or empty. One
 // that has tables and is nobody's is taken, as it is, if the tenant names it by Schema or DSN, and
@@ -85,7 +91,9 @@ type Database struct {
 	// IdleTimeout is how long a pool stays open unused. 0: 5 minutes. Negative: for ever.
 	IdleTimeout time.Duration
 	// OpenTimeout bounds the opening of a pool, and the waiting for a connection while
-	// MaxServerConns are in use. 0: 30 seconds.
+	// MaxServerConns are in use. What MySQL's dialect asks while it opens goes on behind the
+	// back of whoever gave up, until the server hangs up or the DSN's own readTimeout ends it.
+	// 0: 30 seconds.
 	OpenTimeout time.Duration
 }
 
