@@ -108,14 +108,14 @@ func TestMoveReservesKeys(t *testing.T) {
 		s.move(t, hybrid.TierPremium)
 		must(t, s.as("acme").Create(&note{ID: 700, Owner: "acme"}).Error)
 		must(t, s.as("acme").Unscoped().Delete(&note{}, 700).Error)
-		must(t, s.as("acme").Create(&[]mark{{ID: 800, Owner: "acme"}, {ID: 801, Owner: "acme"}}).Error)
+		must(t, s.as("acme").Create(&[]mark{{ID: 800, Owner: "acme"}, {ID: 900, Owner: "acme"}}).Error)
 		made := &mark{Owner: "globex"}
-		s.move(t, hybrid.TierStandard, hybrid.Progress(func(p hybrid.MoveProgress) {
-			if p.Step == "copying" && made.ID == 0 {
+		s.move(t, hybrid.TierStandard, hybrid.BatchSize(1), hybrid.Progress(func(p hybrid.MoveProgress) {
+			if made.ID == 0 && (p.Step == "checking" && p.Table == "marks" && p.Done == p.Total-1 || p.Step == "copying") {
 				must(t, s.as("globex").Create(made).Error)
 			}
 		}))
-		if s.apart == (made.ID > 801) {
+		if s.apart == (made.ID > 900) {
 			t.Errorf("globex was given the key %d", made.ID)
 		}
 		var marks int64
