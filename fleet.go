@@ -23,16 +23,6 @@ type Fleet interface {
 	Apply(ctx context.Context, t Tenant, c Change) (Script, error)
 }
 
-// Tiered is a [Fleet] in which tenants are served by several strategies.
-type Tiered interface {
-	Fleet
-	// Part names the strategy that serves a tenant: what was done for one tenant of a part
-	// may be done for the others. own says that the part is a Fleet; the other tenants are
-	// left out by Survey and Objects, and are migrated by [Provider.Provision], once for
-	// all that share their structures.
-	Part(t Tenant) (name string, own bool)
-}
-
 // Structure is what a survey finds of a tenant.
 type Structure struct {
 	// Owner is the ID of the tenant to whom the database says that the structures

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"gorm.io/gorm"
+
 	"github.com/gormtenancy/tenancy"
 )
 
@@ -21,7 +23,7 @@ type current struct{}
 
 // Met implements [tenancy.Requirement].
 func (current) Met(ctx context.Context, in *tenancy.Installation, t tenancy.Tenant) error {
-	if !own(in, t) {
+	if _, own := in.Provider().(tenancy.Fleet); !own {
 		return sharedCurrent(ctx, in, t)
 	}
 	schemas, err := in.Ordered()
@@ -45,40 +47,24 @@ func (current) Met(ctx context.Context, in *tenancy.Installation, t tenancy.Tena
 
 // sharedCurrent asks what the tables that tenants share lack.
 func sharedCurrent(ctx context.Context, in *tenancy.Installation, t tenancy.Tenant) error {
-	statements, err := pending(ctx, in, t)
+	b, err := in.Bind(t)
+	if err != nil {
+		return err
+	}
+	base, err := in.Base()
+	if err != nil {
+		return err
+	}
+	tx, err := base.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }()
+	statements, err := in.Pending(ctx, gorm.ConnPool(tx), b, in.Models())
 	if err != nil || len(statements) == 0 {
 		return err
 	}
 	return behind(t, fmt.Sprintf("the tables are not as the models require, beginning with: %s; run migrate.Up", statements[0]))
-}
-
-// pending asks what AutoMigrate would send for a tenant, in a transaction that changes nothing.
-func pending(ctx context.Context, in *tenancy.Installation, t tenancy.Tenant) ([]string, error) {
-	b, err := in.Bind(t)
-	if err != nil {
-		return nil, err
-	}
-	db, release, err := in.Acquire(ctx, b)
-	if err != nil {
-		return nil, err
-	}
-	defer release()
-	tx, err := db.BeginTx(ctx, nil)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = tx.Rollback() }()
-	return in.Pending(ctx, tx, b, in.Models())
-}
-
-// own reports whether a tenant is in a fleet, and so in the ledger.
-func own(in *tenancy.Installation, t tenancy.Tenant) bool {
-	if tiered, ok := in.Provider().(tenancy.Tiered); ok {
-		_, own := tiered.Part(t)
-		return own
-	}
-	_, fleet := in.Provider().(tenancy.Fleet)
-	return fleet
 }
 
 func behind(t tenancy.Tenant, detail string) error {

@@ -31,31 +31,20 @@ func (m *Migrator) Up(ctx context.Context, tenants iter.Seq2[tenancy.Tenant, err
 	if err := m.in.MigrateShared(ctx); err != nil {
 		return &Report{}, m.failed(err, "up", tenancy.Tenant{})
 	}
-	groups := m.groups()
-	r.each(ctx, func(ctx context.Context, result *Result) { m.common(ctx, groups, result) })
+	groups := &groups{provision: m.in.Provider().Provision}
+	r.each(ctx, func(ctx context.Context, result *Result) {
+		t := result.Tenant
+		result.State = Failed
+		if _, err := m.in.Bind(t); err != nil {
+			result.Err = m.complete(err, "up", t)
+		} else if err := groups.do(ctx, m.in.Provider().Group(t), t); err != nil {
+			result.Err = m.failed(err, "up", t)
+		} else {
+			result.State = Done
+		}
+	})
 	return r.report()
 }
-
-// common brings one tenant to the models, and all that share its structures.
-func (m *Migrator) common(ctx context.Context, g *groups, result *Result) {
-	t := result.Tenant
-	result.State = Failed
-	b, err := m.in.Bind(t)
-	if err != nil {
-		result.Err = m.complete(err, "up", t)
-		return
-	}
-	if err := g.do(ctx, m.in.Provider().Group(t), t); err != nil {
-		result.Err = m.failed(err, "up", t)
-		return
-	}
-	result.State = Done
-	if m.fleet != nil && b.Filter != tenancy.FilterRequired && b.Filter != tenancy.FilterOnly {
-		result.Note = byItself + "the strategy of its tier cannot survey many tenants"
-	}
-}
-
-func (m *Migrator) groups() *groups { return &groups{provision: m.in.Provider().Provision} }
 
 // Status looks at all tenants. Tenants that are behind, missing or drifted are the
 // report's business; the error is for those that could not be asked.

@@ -6,7 +6,7 @@ import (
 	"context"
 	"errors"
 	"iter"
-	"sync"
+	"sync/atomic"
 
 	"gorm.io/gorm"
 
@@ -22,7 +22,7 @@ type Migrator struct {
 	fleet  tenancy.Fleet // nil: tenants are worked on one by one
 	ledger ledger
 
-	baselines sync.Map // by part: a *baseline that makes a new tenant of nothing, once one was made
+	baseline atomic.Pointer[baseline] // makes a new tenant of nothing, once one was made
 }
 
 // New returns a migrator for the handle db, on which the plugin was installed. It
@@ -54,7 +54,7 @@ func (m *Migrator) Provision(ctx context.Context, t tenancy.Tenant) error {
 	if err := m.in.MigrateShared(ctx); err != nil {
 		return m.failed(err, "provision", t)
 	}
-	if _, own := m.part(t); own {
+	if m.fleet != nil {
 		return m.failed(m.onboard(ctx, t), "provision", t)
 	}
 	return m.failed(m.in.Provider().Provision(ctx, t), "provision", t)
@@ -67,7 +67,7 @@ func (m *Migrator) Destroy(ctx context.Context, t tenancy.Tenant) error {
 	if _, err := m.in.Bind(t); err != nil {
 		return m.complete(err, "destroy", t)
 	}
-	if _, own := m.part(t); own {
+	if m.fleet != nil {
 		if err := m.ledger.forget(ctx, m.in.Provider().Group(t), t.ID); err != nil {
 			return m.failed(err, "destroy", t)
 		}

@@ -14,13 +14,6 @@ type baseline struct {
 	after  string // the fingerprint of a tenant that it has made
 }
 
-// baseline is that of a part. nil: there is none yet.
-func (m *Migrator) baseline(part string) *baseline {
-	known, _ := m.baselines.Load(part)
-	b, _ := known.(*baseline)
-	return b
-}
-
 // onboard provisions one tenant: a new one by the statements that made the one before,
 // if there was one, and any other by AutoMigrate. The ledger is made by the first who
 // succeeds.
@@ -38,8 +31,7 @@ func (m *Migrator) onboard(ctx context.Context, t tenancy.Tenant) error {
 		return err
 	}
 	e := entry{Name: m.in.Provider().Group(t), TenantID: t.ID, Version: version}
-	part, _ := m.part(t)
-	known := m.baseline(part)
+	known := m.baseline.Load()
 	did, told, err := m.provision(ctx, t, known, e, kept)
 	if err != nil {
 		return err
@@ -70,13 +62,12 @@ func (m *Migrator) onboard(ctx context.Context, t tenancy.Tenant) error {
 // ground makes what was done for a new tenant the baseline of the next ones, if there is
 // none yet and AutoMigrate would send no more.
 func (m *Migrator) ground(ctx context.Context, t tenancy.Tenant, did baseline) error {
-	part, _ := m.part(t)
-	if m.baseline(part) != nil || !did.script.New || did.script.Doubt != "" {
+	if m.baseline.Load() != nil || !did.script.New || did.script.Doubt != "" {
 		return nil
 	}
 	more, err := m.unsettled(ctx, t, did.script)
 	if err == nil && more == "" {
-		m.baselines.LoadOrStore(part, &did)
+		m.baseline.CompareAndSwap(nil, &did)
 	}
 	return err
 }

@@ -18,15 +18,13 @@ type Plan struct {
 // Group is tenants of one structure, and what Up would send for the first of them. The
 // others get the same, unless it turns out that they need something else.
 type Group struct {
-	// Fingerprint is that of the structure, or the name of what tenants share. Empty: there
-	// is nothing yet.
-	Fingerprint string           `json:"fingerprint"`
+	Fingerprint string           `json:"fingerprint"` // empty: there is nothing yet
 	Tenants     []tenancy.Tenant `json:"-"`
 	Statements  []string         `json:"statements"` // none: the group is up to date
 }
 
 // Plan looks at all tenants as Up does and tells what it would do. It changes nothing:
-// neither tenants, nor shared models, nor the ledger. Strategies whose tenants all share
+// neither tenants, nor shared models, nor the ledger. Strategies whose tenants share
 // their tables have no plan: [tenancy.ErrConfig].
 func (m *Migrator) Plan(ctx context.Context, tenants iter.Seq2[tenancy.Tenant, error]) (*Plan, error) {
 	if m.fleet == nil {
@@ -45,51 +43,33 @@ func (m *Migrator) Plan(ctx context.Context, tenants iter.Seq2[tenancy.Tenant, e
 	if err != nil {
 		return nil, m.failed(err, "plan", tenancy.Tenant{})
 	}
-	plan := p.groups(r.tenants())
-	for i := range plan.Groups {
-		g := &plan.Groups[i]
-		if g.Statements, err = p.wanted(ctx, g); err != nil {
-			return nil, m.failed(err, "plan", g.Tenants[0])
-		}
-	}
-	return plan, nil
-}
-
-// groups sorts tenants by what they are now. Those that are in no fleet are of one group
-// where they share their structures.
-func (p *picture) groups(tenants []tenancy.Tenant) *Plan {
 	plan := &Plan{}
-	at := map[kind]int{}
-	for _, t := range tenants {
-		k := p.kind(t)
+	at := map[string]int{}
+	for _, t := range r.tenants() {
+		fingerprint := p.found[p.key(t)].Fingerprint
 		if p.untouched(t) {
-			k.fingerprint = p.entries[p.key(t)].Fingerprint
+			fingerprint = p.entries[p.key(t)].Fingerprint
 		}
-		if _, own := p.m.part(t); !own {
-			k.fingerprint = p.key(t)
-		}
-		i, known := at[k]
+		i, known := at[fingerprint]
 		if !known {
 			i = len(plan.Groups)
-			at[k] = i
-			plan.Groups = append(plan.Groups, Group{Fingerprint: k.fingerprint})
+			at[fingerprint] = i
+			plan.Groups = append(plan.Groups, Group{Fingerprint: fingerprint})
 		}
 		plan.Groups[i].Tenants = append(plan.Groups[i].Tenants, t)
 	}
-	return plan
-}
-
-// wanted asks what Up would send for the first tenant of a group.
-func (p *picture) wanted(ctx context.Context, g *Group) ([]string, error) {
-	first := g.Tenants[0]
-	if _, own := p.m.part(first); !own {
-		return pending(ctx, p.m.in, first)
+	for i := range plan.Groups {
+		g := &plan.Groups[i]
+		if p.current[g.Fingerprint] {
+			continue
+		}
+		script, err := m.fleet.Apply(ctx, g.Tenants[0], tenancy.Change{Dry: true})
+		if err != nil {
+			return nil, m.failed(err, "plan", g.Tenants[0])
+		}
+		g.Statements = script.Statements
 	}
-	if p.current[g.Fingerprint] {
-		return nil, nil
-	}
-	script, err := p.m.fleet.Apply(ctx, first, tenancy.Change{Dry: true})
-	return script.Statements, err
+	return plan, nil
 }
 
 // Write writes the plan down: each group, and its statements.

@@ -15,7 +15,6 @@ import (
 // migrates it, and what it sent is replayed for the others.
 type batch struct {
 	u      *upgrade
-	part   string // of the fleet
 	mu     sync.Mutex
 	canary string          // the ID of the tenant whose statements are replayed
 	script *tenancy.Script // nil: there was none yet
@@ -93,7 +92,7 @@ func (b *batch) ask(ctx context.Context, t tenancy.Tenant, did baseline) {
 		case err != nil:
 			more = "whether the first tenant's migration is complete is not known: " + err.Error()
 		case more == "" && did.script.New && did.script.Doubt == "":
-			b.u.m.baselines.LoadOrStore(b.part, &did)
+			b.u.m.baseline.CompareAndSwap(nil, &did)
 		}
 		b.mu.Lock()
 		defer b.mu.Unlock()

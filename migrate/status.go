@@ -14,23 +14,18 @@ func (m *Migrator) compare(ctx context.Context, r *run) (*Report, error) {
 	if err != nil {
 		return &Report{}, m.failed(err, "status", tenancy.Tenant{})
 	}
-	asked, err := p.ask(ctx, m.own(r.tenants()))
+	asked, err := p.ask(ctx, r.tenants())
 	if err != nil {
 		return &Report{}, m.failed(err, "status", tenancy.Tenant{})
 	}
-	drift, err := p.drift(ctx, m.own(r.tenants()))
+	drift, err := p.drift(ctx, r.tenants())
 	if err != nil {
 		return &Report{}, m.failed(err, "status", tenancy.Tenant{})
 	}
-	r.each(ctx, func(ctx context.Context, result *Result) {
+	r.each(ctx, func(_ context.Context, result *Result) {
 		t := result.Tenant
 		if _, err := m.in.Bind(t); err != nil {
 			result.State, result.Err = Failed, m.complete(err, "status", t)
-			return
-		}
-		if _, own := m.part(t); !own {
-			result.Err = m.Verify(ctx, t)
-			result.State = stateOf(result.Err)
 			return
 		}
 		result.State, result.Err = p.judge(t, asked, drift[p.key(t)])
@@ -42,11 +37,11 @@ func (m *Migrator) compare(ctx context.Context, r *run) (*Report, error) {
 
 // ask asks, for one tenant of each structure that no run has left, what AutoMigrate would
 // send.
-func (p *picture) ask(ctx context.Context, tenants []tenancy.Tenant) (map[kind][]string, error) {
-	asked := map[kind][]string{}
+func (p *picture) ask(ctx context.Context, tenants []tenancy.Tenant) (map[string][]string, error) {
+	asked := map[string][]string{}
 	for _, t := range tenants {
 		structure := p.found[p.key(t)]
-		_, known := asked[p.kind(t)]
+		_, known := asked[structure.Fingerprint]
 		if known || structure.Owner != t.ID || p.current[structure.Fingerprint] {
 			continue
 		}
@@ -54,15 +49,15 @@ func (p *picture) ask(ctx context.Context, tenants []tenancy.Tenant) (map[kind][
 		if err != nil {
 			return nil, err
 		}
-		asked[p.kind(t)] = script.Statements
+		asked[structure.Fingerprint] = script.Statements
 	}
 	return asked, nil
 }
 
 // judge says what state a tenant is in, and the error that goes with it.
-func (p *picture) judge(t tenancy.Tenant, asked map[kind][]string, drift []string) (State, error) {
+func (p *picture) judge(t tenancy.Tenant, asked map[string][]string, drift []string) (State, error) {
 	structure, e := p.found[p.key(t)], p.entries[p.key(t)]
-	wanted := asked[p.kind(t)]
+	wanted := asked[structure.Fingerprint]
 	switch {
 	case structure.Err != nil:
 		return Failed, structure.Err

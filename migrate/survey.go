@@ -14,45 +14,14 @@ type picture struct {
 	m       *Migrator
 	version string                       // of the models
 	found   map[string]tenancy.Structure // by tenancy.Provider.Group
-	of      map[string]string            // the part of the fleet, by the same
 	entries map[string]entry             // of the ledger, by the same
 	current map[string]bool              // fingerprints that runs have left with these models
 	sample  map[string]tenancy.Tenant    // a tenant of each fingerprint
-
-	most map[string]string // see common
-}
-
-// kind is what tenants have in common who need the same statements.
-type kind struct{ part, fingerprint string }
-
-func (p *picture) kind(t tenancy.Tenant) kind {
-	part, _ := p.m.part(t)
-	return kind{part, p.found[p.key(t)].Fingerprint}
-}
-
-// part names the part of the fleet that a tenant is in, if it is in any.
-func (m *Migrator) part(t tenancy.Tenant) (name string, own bool) {
-	if tiered, ok := m.fleet.(tenancy.Tiered); ok {
-		return tiered.Part(t)
-	}
-	return "", m.fleet != nil
-}
-
-// own lists the tenants that are in the fleet.
-func (m *Migrator) own(tenants []tenancy.Tenant) []tenancy.Tenant {
-	var list []tenancy.Tenant
-	for _, t := range tenants {
-		if _, own := m.part(t); own {
-			list = append(list, t)
-		}
-	}
-	return list
 }
 
 // look surveys the tenants, and reads what the ledger says of them.
 func (m *Migrator) look(ctx context.Context, tenants []tenancy.Tenant) (*picture, error) {
-	tenants = m.own(tenants)
-	p := &picture{m: m, of: map[string]string{}, current: map[string]bool{}, sample: map[string]tenancy.Tenant{}}
+	p := &picture{m: m, current: map[string]bool{}, sample: map[string]tenancy.Tenant{}}
 	var err error
 	if p.version, err = m.version(); err != nil {
 		return nil, err
@@ -116,11 +85,9 @@ func (p *picture) survey(ctx context.Context, tenants []tenancy.Tenant) error {
 	if err != nil {
 		return err
 	}
-	p.most = nil
 	for _, t := range tenants {
 		key := p.key(t)
 		p.found[key] = found[key]
-		p.of[key], _ = p.m.part(t)
 		p.sample[found[key].Fingerprint] = t
 	}
 	return nil
@@ -204,8 +171,7 @@ func (p *picture) drift(ctx context.Context, tenants []tenancy.Tenant) (map[stri
 		if p.drifted(t) {
 			both := pair{p.found[p.key(t)].Fingerprint, p.entries[p.key(t)].Fingerprint}
 			if _, there := p.sample[both.want]; !there {
-				part, _ := p.m.part(t)
-				both.want = p.common(part)
+				both.want = p.common()
 			}
 			pairs[both], of[p.key(t)] = true, both
 		}
@@ -218,24 +184,20 @@ func (p *picture) drift(ctx context.Context, tenants []tenancy.Tenant) (map[stri
 	return named, err
 }
 
-// common is the fingerprint that most tenants of a part have, of those that agree with the
-// models where there are any.
-func (p *picture) common(part string) string {
-	if p.most != nil {
-		return p.most[part]
-	}
-	count := map[kind]int{}
-	for key, structure := range p.found {
+// common is the fingerprint that most tenants have, of those that agree with the models
+// where there are any.
+func (p *picture) common() string {
+	count := map[string]int{}
+	for _, structure := range p.found {
 		if structure.Fingerprint != "" && (len(p.current) == 0 || p.current[structure.Fingerprint]) {
-			count[kind{p.of[key], structure.Fingerprint}]++
+			count[structure.Fingerprint]++
 		}
 	}
-	p.most = map[string]string{}
-	for k, n := range count {
-		best := kind{k.part, p.most[k.part]}
-		if n > count[best] || n == count[best] && k.fingerprint < best.fingerprint {
-			p.most[k.part] = k.fingerprint
+	most := ""
+	for fingerprint, n := range count {
+		if n > count[most] || n == count[most] && fingerprint < most {
+			most = fingerprint
 		}
 	}
-	return p.most[part]
+	return most
 }

@@ -13,11 +13,10 @@ import (
 type upgrade struct {
 	*picture
 
-	groups  *groups                   // of tenants that are no fleet
 	tenants map[string]func() outcome // by key: a tenant that is named twice is migrated once
 
 	mu      sync.Mutex
-	batches map[kind]*batch   // by what they are before
+	batches map[string]*batch // by the fingerprint before
 	changed map[string]ending // by key
 	agreed  []entry           // tenants that needed no change
 
@@ -71,7 +70,7 @@ func (m *Migrator) prepare(ctx context.Context, tenants []tenancy.Tenant) (*upgr
 		return nil, nil, err
 	}
 	drift, err := p.drift(ctx, tenants)
-	u := &upgrade{picture: p, groups: m.groups(), tenants: map[string]func() outcome{}, batches: map[kind]*batch{}, changed: map[string]ending{}}
+	u := &upgrade{picture: p, tenants: map[string]func() outcome{}, batches: map[string]*batch{}, changed: map[string]ending{}}
 	return u, drift, err
 }
 
@@ -112,10 +111,6 @@ func (u *upgrade) one(ctx context.Context, result *Result) {
 		result.Err = u.m.complete(err, "up", t)
 		return
 	}
-	if _, own := u.m.part(t); !own {
-		u.m.common(ctx, u.groups, result)
-		return
-	}
 	did := u.once(ctx, t)
 	result.Note, result.Changed, result.Err = did.note, did.changed, u.m.failed(did.err, "up", t)
 	if result.Err == nil {
@@ -143,20 +138,20 @@ func (u *upgrade) migrate(ctx context.Context, t tenancy.Tenant) outcome {
 		u.conforms(t, structure.Fingerprint)
 		return outcome{}
 	default:
-		return u.batch(u.kind(t)).migrate(ctx, t)
+		return u.batch(structure.Fingerprint).migrate(ctx, t)
 	}
 }
 
-func (u *upgrade) batch(k kind) *batch {
+func (u *upgrade) batch(fingerprint string) *batch {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	b := u.batches[k]
+	b := u.batches[fingerprint]
 	if b == nil {
-		b = &batch{u: u, part: k.part}
-		if known := u.m.baseline(k.part); known != nil && k.fingerprint == "" {
+		b = &batch{u: u}
+		if known := u.m.baseline.Load(); known != nil && fingerprint == "" {
 			b.canary, b.script, b.after = "an earlier tenant", &known.script, known.after
 		}
-		u.batches[k] = b
+		u.batches[fingerprint] = b
 	}
 	return b
 }
@@ -281,15 +276,11 @@ func (u *upgrade) leftovers(ctx context.Context, r *run) error {
 	if ctx.Err() != nil { // the report says so
 		return nil //nolint:nilerr // as above
 	}
-	pairs, of := map[pair]bool{}, map[string]pair{}
+	most := u.common()
+	pairs := map[pair]bool{}
 	for _, result := range r.results {
-		structure, surveyed := u.found[u.key(result.Tenant)]
-		if !surveyed || result.State != Done {
-			continue
-		}
-		part, _ := u.m.part(result.Tenant)
-		if both := (pair{structure.Fingerprint, u.common(part)}); both.actual != both.want {
-			pairs[both], of[u.key(result.Tenant)] = true, both
+		if structure, surveyed := u.found[u.key(result.Tenant)]; surveyed && result.State == Done && structure.Fingerprint != most {
+			pairs[pair{structure.Fingerprint, most}] = true
 		}
 	}
 	found, err := u.compare(ctx, pairs)
@@ -298,7 +289,7 @@ func (u *upgrade) leftovers(ctx context.Context, r *run) error {
 	}
 	for i := range r.results {
 		if result := &r.results[i]; result.State == Done {
-			result.Differs = found[of[u.key(result.Tenant)]]
+			result.Differs = found[pair{u.found[u.key(result.Tenant)].Fingerprint, most}]
 		}
 	}
 	return nil
