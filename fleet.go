@@ -9,7 +9,8 @@ import (
 
 // Fleet is a [Provider] that works on the structures of many tenants by what they have
 // in common: tenants of equal structures need equal statements. Where a provider is no
-// Fleet, tenants are migrated by [Provider.Provision], one by one.
+// Fleet, tenants are migrated by [Provider.Provision], those of an equal
+// [Provider.Group] once, and the others one by one. Of a [Tiered], each tier is asked.
 type Fleet interface {
 	// Survey looks at many tenants with as few queries as the server allows, and
 	// answers by [Provider.Group]. Tenants without a valid name are left out.

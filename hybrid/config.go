@@ -38,7 +38,8 @@ type Config struct {
 	// are moved. Within a hybrid that is a tier itself, it sees a tenant whose Tier names
 	// the whole hybrid without its Tier.
 	IsPremium func(tenancy.Tenant) bool
-	// PremiumTier is the name of the premium tier in Tenant.Tier. Empty: "premium".
+	// PremiumTier is the name of the premium tier in Tenant.Tier: at most 64 bytes, without a
+	// slash. Empty: "premium".
 	PremiumTier string
 	// StandardTier is the name of the standard tier in Tenant.Tier. Empty: "standard".
 	// Where a tier is a hybrid itself, all names in it must differ from those outside.
@@ -88,11 +89,17 @@ func missing(s tenancy.Strategy) bool {
 	return !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil()
 }
 
+// longestName leaves room for a tenant's own name in the ledger of migrations.
+const longestName = 64
+
 func checkNames(tiers []string) error {
 	seen := map[string]bool{}
 	for _, name := range tiers {
 		if err := names.Valid(name); err != nil {
 			return configError("the tier %q: names follow the rules of IDs: %v", name, err)
+		}
+		if len(name) > longestName || strings.Contains(name, "/") {
+			return configError("the tier %q: use a name of at most %d bytes without a slash, which ends it in the names of groups", name, longestName)
 		}
 		if seen[name] {
 			return configError("two tiers are called %q; give each a name of its own by PremiumTier and StandardTier", name)

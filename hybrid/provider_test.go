@@ -48,6 +48,8 @@ func TestConfigErrors(t *testing.T) {
 		"equal schemas":            {hybrid.Config{Premium: one, Standard: &fake{schema: "one"}}, tenancy.ErrConfig, "same tables"},
 		"one name":                 {hybrid.Config{Premium: one, Standard: two(), PremiumTier: "x", StandardTier: "x"}, tenancy.ErrConfig, `two tiers are called "x"`},
 		"one name, nested":         {hybrid.Config{Premium: &fake{schema: "three"}, Standard: inner("", "b")}, tenancy.ErrConfig, `two tiers are called "premium"`},
+		"a name with a slash":      {hybrid.Config{Premium: one, Standard: two(), PremiumTier: "a/b"}, tenancy.ErrConfig, "without a slash"},
+		"a name too long":          {hybrid.Config{Premium: one, Standard: two(), StandardTier: strings.Repeat("x", 65)}, tenancy.ErrConfig, "at most 64 bytes"},
 		"a name that cannot be":    {hybrid.Config{Premium: one, Standard: two(), PremiumTier: "a\n"}, tenancy.ErrConfig, "unprintable"},
 		"listed twice":             {hybrid.Config{Premium: one, Standard: two(), PremiumTenants: []string{"acme", "acme"}}, tenancy.ErrConfig, `"acme" twice`},
 		"listed but invalid":       {hybrid.Config{Premium: one, Standard: two(), PremiumTenants: []string{""}}, tenancy.ErrConfig, "empty"},

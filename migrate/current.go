@@ -4,15 +4,14 @@ import (
 	"context"
 	"fmt"
 
-	"gorm.io/gorm"
-
 	"github.com/gormtenancy/tenancy"
 )
 
 // Current is a requirement for [tenancy.Config.Require]: the tenant was brought to these
 // very models by [Migrator.Up] or Provision. It is one query of the ledger, which is in
 // the base database, and the role needs the right to read it. Tenants that share their
-// tables are in no ledger: the tables themselves are compared with the models, once.
+// tables are in no ledger: the tables themselves are compared with the models, once, and so
+// are those of a tenant of a hybrid that the ledger does not say to be current.
 //
 // Models have no order, so that a program of the old models refuses tenants that were
 // brought to the new ones as well, when it is started after that; versioned migrations
@@ -23,8 +22,12 @@ type current struct{}
 
 // Met implements [tenancy.Requirement].
 func (current) Met(ctx context.Context, in *tenancy.Installation, t tenancy.Tenant) error {
-	if _, own := in.Provider().(tenancy.Fleet); !own {
-		return sharedCurrent(ctx, in, t)
+	tier, err := in.TierOf(t)
+	if err != nil {
+		return err
+	}
+	if _, own := tier.Provider.(tenancy.Fleet); !own {
+		return conforms(ctx, in, t)
 	}
 	schemas, err := in.Ordered()
 	if err != nil {
@@ -35,7 +38,10 @@ func (current) Met(ctx context.Context, in *tenancy.Installation, t tenancy.Tena
 		return err
 	}
 	version := versionOf(in, schemas)
+	recorded := e.Version == version && e.TenantID == t.ID
 	switch {
+	case tier.Name != "" && !recorded: // a move from another tier tells the ledger nothing
+		return conforms(ctx, in, t)
 	case e.Version == "" || e.TenantID != t.ID:
 		return behind(t, "no run of migrate.Up has brought it to the models "+version+", which are required; run migrate.Up")
 	case e.Version != version:
@@ -45,22 +51,9 @@ func (current) Met(ctx context.Context, in *tenancy.Installation, t tenancy.Tena
 	}
 }
 
-// sharedCurrent asks what the tables that tenants share lack.
-func sharedCurrent(ctx context.Context, in *tenancy.Installation, t tenancy.Tenant) error {
-	b, err := in.Bind(t)
-	if err != nil {
-		return err
-	}
-	base, err := in.Base()
-	if err != nil {
-		return err
-	}
-	tx, err := base.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = tx.Rollback() }()
-	statements, err := in.Pending(ctx, gorm.ConnPool(tx), b, in.Models())
+// conforms asks what the tables that a tenant uses lack.
+func conforms(ctx context.Context, in *tenancy.Installation, t tenancy.Tenant) error {
+	statements, err := pending(ctx, in, t)
 	if err != nil || len(statements) == 0 {
 		return err
 	}

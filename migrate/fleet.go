@@ -1,7 +1,9 @@
 package migrate
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"iter"
 	"sync"
 
@@ -13,7 +15,8 @@ import (
 // migrated, those that are missing are provisioned. Tenants that share structures are
 // migrated once. Of tenants that have equal structures each, one is migrated by GORM's
 // AutoMigrate, and the others by the statements that it found to send; afterwards all are
-// looked at again, and whoever did not end like the first is migrated by itself.
+// looked at again, and whoever did not end like the first is migrated by itself. The
+// tiers of a hybrid are treated each by itself.
 // Tenants that are as they should be are not touched. A run that was killed is
 // simply repeated.
 //
@@ -25,25 +28,74 @@ import (
 func (m *Migrator) Up(ctx context.Context, tenants iter.Seq2[tenancy.Tenant, error]) (*Report, error) {
 	r := m.begin("up", tenants)
 	ctx = ddl.Patient(ctx, m.lockTimeout)
-	if m.fleet != nil {
-		return m.upgrade(ctx, r)
-	}
-	if err := m.in.MigrateShared(ctx); err != nil {
+	parts, err := m.prepare(ctx, r.tenants())
+	if err != nil {
 		return &Report{}, m.failed(err, "up", tenancy.Tenant{})
 	}
-	groups := &groups{provision: m.in.Provider().Provision}
 	r.each(ctx, func(ctx context.Context, result *Result) {
 		t := result.Tenant
 		result.State = Failed
-		if _, err := m.in.Bind(t); err != nil {
+		of, err := m.tierOf(t)
+		if err != nil {
 			result.Err = m.complete(err, "up", t)
-		} else if err := groups.do(ctx, m.in.Provider().Group(t), t); err != nil {
-			result.Err = m.failed(err, "up", t)
-		} else {
+			return
+		}
+		part, known := parts[of]
+		if !known {
+			result.Err = m.complete(movedAway(t), "up", t)
+			return
+		}
+		did := part.once(ctx, t)
+		result.Note, result.Changed, result.Err = did.note, did.changed, m.failed(did.err, "up", t)
+		if result.Err == nil {
 			result.State = Done
 		}
 	})
+	for _, part := range parts {
+		err = cmp.Or(err, part.finish(ctx, r))
+	}
+	if err != nil {
+		return &Report{Results: r.results}, m.failed(err, "up", tenancy.Tenant{})
+	}
 	return r.report()
+}
+
+// part is a run of Up over the tenants of one tier.
+type part interface {
+	// once brings one tenant to the models, however often it is named.
+	once(ctx context.Context, t tenancy.Tenant) outcome
+	// finish ends the run, and completes its report.
+	finish(ctx context.Context, r *run) error
+}
+
+// prepare looks at everything before the first change to a tenant.
+func (m *Migrator) prepare(ctx context.Context, tenants []tenancy.Tenant) (map[*tier]part, error) {
+	if m.keeps() {
+		if err := m.ledger.create(ctx); err != nil {
+			return nil, err
+		}
+	}
+	known, err := m.recall(ctx, tenants)
+	if err != nil {
+		return nil, err
+	}
+	split := m.split(tenants)
+	pictures, err := m.look(ctx, known, split)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.shared(ctx, known); err != nil {
+		return nil, err
+	}
+	parts := make(map[*tier]part, len(split))
+	for of, list := range split {
+		if of.fleet == nil {
+			parts[of] = &groups{tier: of}
+		} else if parts[of], err = newUpgrade(ctx, pictures[of], list); err != nil {
+			return nil, err
+		}
+	}
+	return parts, nil
 }
 
 // Status looks at all tenants. Tenants that are behind, missing or drifted are the
@@ -52,26 +104,52 @@ func (m *Migrator) Up(ctx context.Context, tenants iter.Seq2[tenancy.Tenant, err
 // A tenant is behind when it is as a run of Up or Provision left it and the models have
 // changed since, and drifted when somebody else has changed it. Where tenants have
 // structures of their own, Status compares them, with one query for all; else it is
-// [Migrator.Verify] for each.
+// [Migrator.Verify] for each. Of a hybrid, each tier is treated so, and whether a tenant
+// has rows in another tier as well is Verify's question alone where structures are compared.
 func (m *Migrator) Status(ctx context.Context, tenants iter.Seq2[tenancy.Tenant, error]) (*Report, error) {
 	r := m.begin("status", tenants)
-	if m.fleet != nil {
-		return m.compare(ctx, r)
+	views, err := m.compare(ctx, r.tenants())
+	if err != nil {
+		return &Report{}, m.failed(err, "status", tenancy.Tenant{})
 	}
 	r.each(ctx, func(ctx context.Context, result *Result) {
-		result.Err = m.Verify(ctx, result.Tenant)
+		t := result.Tenant
+		of, err := m.tierOf(t)
+		if err != nil {
+			result.State, result.Err = Failed, m.complete(err, "status", t)
+			return
+		}
+		if view, compared := views[of]; compared {
+			view.report(result)
+			return
+		}
+		result.Err = m.Verify(ctx, t)
 		result.State = stateOf(result.Err)
 	})
 	return r.report()
 }
 
-// groups does the work of tenants that share structures once.
-type groups struct {
-	provision func(context.Context, tenancy.Tenant) error
-	done      sync.Map // group → func() error
+// movedAway is the error for a tenant that nobody knew to be in its tier when a run began.
+func movedAway(t tenancy.Tenant) error {
+	return &tenancy.Error{Kind: tenancy.ErrMoving, Tenant: t.ID, Detail: "the tenant has come to another tier since the run began; repeat the run"}
 }
 
-func (g *groups) do(ctx context.Context, group string, t tenancy.Tenant) error {
-	once, _ := g.done.LoadOrStore(group, sync.OnceValue(func() error { return g.provision(ctx, t) }))
-	return once.(func() error)()
+// groups is a run of Up over a tier's tenants whose structures cannot be compared: what
+// they share is migrated once, and the others are migrated one by one.
+type groups struct {
+	*tier
+
+	done sync.Map // group → func() error
 }
+
+func (g *groups) once(ctx context.Context, t tenancy.Tenant) outcome {
+	provider := g.in.Provider()
+	once, _ := g.done.LoadOrStore(provider.Group(t), sync.OnceValue(func() error { return provider.Provision(ctx, t) }))
+	did := outcome{err: once.(func() error)()}
+	if g.name != "" && g.apart(t) {
+		did.note = byItself + fmt.Sprintf("the strategy of the tier %q does not compare its tenants", g.name)
+	}
+	return did
+}
+
+func (*groups) finish(context.Context, *run) error { return nil }

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"iter"
-	"sync/atomic"
 
 	"gorm.io/gorm"
 
@@ -19,10 +18,8 @@ type Migrator struct {
 	config
 
 	in     *tenancy.Installation
-	fleet  tenancy.Fleet // nil: tenants are worked on one by one
+	tiers  []*tier
 	ledger ledger
-
-	baseline atomic.Pointer[baseline] // makes a new tenant of nothing, once one was made
 }
 
 // New returns a migrator for the handle db, on which the plugin was installed. It
@@ -33,7 +30,7 @@ func New(db *gorm.DB, options ...Option) (*Migrator, error) {
 		return nil, err
 	}
 	m := &Migrator{config: defaults(), in: in, ledger: newLedger(in)}
-	m.fleet, _ = in.Provider().(tenancy.Fleet)
+	m.tiers = m.newTiers()
 	for _, option := range options {
 		option(&m.config)
 	}
@@ -48,14 +45,15 @@ func New(db *gorm.DB, options ...Option) (*Migrator, error) {
 // many goroutines and processes: all succeed. When it fails, a tenant that lived
 // before lives on unharmed, and a new one leaves nothing behind.
 func (m *Migrator) Provision(ctx context.Context, t tenancy.Tenant) error {
-	if _, err := m.in.Bind(t); err != nil {
+	tier, err := m.tierOf(t)
+	if err != nil {
 		return m.complete(err, "provision", t)
 	}
 	if err := m.in.MigrateShared(ctx); err != nil {
 		return m.failed(err, "provision", t)
 	}
-	if m.fleet != nil {
-		return m.failed(m.onboard(ctx, t), "provision", t)
+	if tier.fleet != nil {
+		return m.failed(tier.onboard(ctx, t), "provision", t)
 	}
 	return m.failed(m.in.Provider().Provision(ctx, t), "provision", t)
 }
@@ -64,10 +62,11 @@ func (m *Migrator) Provision(ctx context.Context, t tenancy.Tenant) error {
 // tenant that is not there is no error. [tenancy.ErrTenantMismatch] means that the
 // structures by the tenant's name belong to another.
 func (m *Migrator) Destroy(ctx context.Context, t tenancy.Tenant) error {
-	if _, err := m.in.Bind(t); err != nil {
+	tier, err := m.tierOf(t)
+	if err != nil {
 		return m.complete(err, "destroy", t)
 	}
-	if m.fleet != nil {
+	if tier.fleet != nil {
 		if err := m.ledger.forget(ctx, m.in.Provider().Group(t), t.ID); err != nil {
 			return m.failed(err, "destroy", t)
 		}

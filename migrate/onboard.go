@@ -17,7 +17,7 @@ type baseline struct {
 // onboard provisions one tenant: a new one by the statements that made the one before,
 // if there was one, and any other by AutoMigrate. The ledger is made by the first who
 // succeeds.
-func (m *Migrator) onboard(ctx context.Context, t tenancy.Tenant) error {
+func (m *tier) onboard(ctx context.Context, t tenancy.Tenant) error {
 	base, err := m.in.Base()
 	if err != nil {
 		return err
@@ -61,7 +61,7 @@ func (m *Migrator) onboard(ctx context.Context, t tenancy.Tenant) error {
 
 // ground makes what was done for a new tenant the baseline of the next ones, if there is
 // none yet and AutoMigrate would send no more.
-func (m *Migrator) ground(ctx context.Context, t tenancy.Tenant, did baseline) error {
+func (m *tier) ground(ctx context.Context, t tenancy.Tenant, did baseline) error {
 	if m.baseline.Load() != nil || !did.script.New || did.script.Doubt != "" {
 		return nil
 	}
@@ -75,7 +75,7 @@ func (m *Migrator) ground(ctx context.Context, t tenancy.Tenant, did baseline) e
 // provision makes the tenant as a baseline says, or as AutoMigrate does where there is
 // none or it fails, and tells the ledger if there is one: all that there is to say, where
 // that is in the transaction of the change.
-func (m *Migrator) provision(ctx context.Context, t tenancy.Tenant, known *baseline, e entry, kept bool) (did tenancy.Script, told bool, err error) {
+func (m *tier) provision(ctx context.Context, t tenancy.Tenant, known *baseline, e entry, kept bool) (did tenancy.Script, told bool, err error) {
 	change := m.change(nil)
 	e.Fingerprint = ""
 	if known != nil {
@@ -97,7 +97,7 @@ func (m *Migrator) provision(ctx context.Context, t tenancy.Tenant, known *basel
 	return did, told, err
 }
 
-func (m *Migrator) fingerprint(ctx context.Context, t tenancy.Tenant) (string, error) {
+func (m *tier) fingerprint(ctx context.Context, t tenancy.Tenant) (string, error) {
 	found, err := m.fleet.Survey(ctx, []tenancy.Tenant{t})
-	return found[m.in.Provider().Group(t)].Fingerprint, err
+	return found[m.provider.Group(t)].Fingerprint, err
 }

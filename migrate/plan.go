@@ -18,71 +18,109 @@ type Plan struct {
 // Group is tenants of one structure, and what Up would send for the first of them. The
 // others get the same, unless it turns out that they need something else.
 type Group struct {
-	Fingerprint string           `json:"fingerprint"` // empty: there is nothing yet
+	Tier        string           `json:"tier,omitempty"` // of a hybrid
+	Fingerprint string           `json:"fingerprint"`    // empty: there is nothing yet, or nothing to compare
 	Tenants     []tenancy.Tenant `json:"-"`
-	Statements  []string         `json:"statements"` // none: the group is up to date
+	Statements  []string         `json:"statements"`       // none: the group is up to date, or see Note
+	Shared      bool             `json:"shared,omitempty"` // the tenants have their tables in common
+	Note        string           `json:"note,omitempty"`   // why it is not known what Up would send
 }
 
 // Plan looks at all tenants as Up does and tells what it would do. It changes nothing:
-// neither tenants, nor shared models, nor the ledger. Strategies whose tenants share
-// their tables have no plan: [tenancy.ErrConfig].
+// neither tenants, nor shared models, nor the ledger. Tables that tenants share are one
+// group; the policies of tables that are not there yet are not shown. Tenants with tables
+// of their own that cannot be compared are a group with a Note.
 func (m *Migrator) Plan(ctx context.Context, tenants iter.Seq2[tenancy.Tenant, error]) (*Plan, error) {
-	if m.fleet == nil {
-		return nil, m.complete(&tenancy.Error{Kind: tenancy.ErrConfig, Detail: "this strategy does not tell tenants apart by their structures; use Status"}, "plan", tenancy.Tenant{})
-	}
 	r := m.begin("plan", tenants)
 	if r.source != nil {
 		return nil, r.source
 	}
 	for _, t := range r.tenants() {
-		if _, err := m.in.Bind(t); err != nil {
+		if _, err := m.tierOf(t); err != nil {
 			return nil, m.complete(err, "plan", t)
 		}
 	}
-	p, err := m.look(ctx, r.tenants())
+	known, err := m.recall(ctx, r.tenants())
+	if err != nil {
+		return nil, m.failed(err, "plan", tenancy.Tenant{})
+	}
+	split := m.split(r.tenants())
+	pictures, err := m.look(ctx, known, split)
 	if err != nil {
 		return nil, m.failed(err, "plan", tenancy.Tenant{})
 	}
 	plan := &Plan{}
-	at := map[string]int{}
-	for _, t := range r.tenants() {
-		fingerprint := p.found[p.key(t)].Fingerprint
-		if p.untouched(t) {
-			fingerprint = p.entries[p.key(t)].Fingerprint
+	for _, of := range m.tiers {
+		for _, g := range of.groups(split[of], pictures[of]) {
+			if err := of.plan(ctx, &g, pictures[of]); err != nil {
+				return nil, m.failed(err, "plan", g.Tenants[0])
+			}
+			plan.Groups = append(plan.Groups, g)
 		}
-		i, known := at[fingerprint]
-		if !known {
-			i = len(plan.Groups)
-			at[fingerprint] = i
-			plan.Groups = append(plan.Groups, Group{Fingerprint: fingerprint})
-		}
-		plan.Groups[i].Tenants = append(plan.Groups[i].Tenants, t)
-	}
-	for i := range plan.Groups {
-		g := &plan.Groups[i]
-		if p.current[g.Fingerprint] {
-			continue
-		}
-		script, err := m.fleet.Apply(ctx, g.Tenants[0], tenancy.Change{Dry: true})
-		if err != nil {
-			return nil, m.failed(err, "plan", g.Tenants[0])
-		}
-		g.Statements = script.Statements
 	}
 	return plan, nil
+}
+
+// groups sorts a tier's tenants by their structures, in the order in which they came.
+func (m *tier) groups(tenants []tenancy.Tenant, p *picture) []Group {
+	var groups []Group
+	at := map[string]int{}
+	for _, t := range tenants {
+		g := Group{Tier: m.name}
+		key := ""
+		switch {
+		case p != nil:
+			g.Fingerprint = p.fingerprint(t)
+			key = g.Fingerprint
+		case m.apart(t):
+			g.Note = "its tenants are migrated one by one, since their structures are not compared"
+		default:
+			g.Shared = true
+			key = m.provider.Group(t)
+		}
+		i, known := at[key]
+		if !known {
+			i = len(groups)
+			at[key] = i
+			groups = append(groups, g)
+		}
+		groups[i].Tenants = append(groups[i].Tenants, t)
+	}
+	return groups
+}
+
+// fingerprint is what a tenant has now.
+func (p *picture) fingerprint(t tenancy.Tenant) string {
+	if p.untouched(t) {
+		return p.entries[p.key(t)].Fingerprint
+	}
+	return p.found[p.key(t)].Fingerprint
+}
+
+// plan finds out what Up would send to the first tenant of a group.
+func (m *tier) plan(ctx context.Context, g *Group, p *picture) (err error) {
+	switch {
+	case g.Note != "":
+		return nil
+	case g.Shared:
+		g.Statements, err = m.lacking(ctx, g.Tenants[0])
+		return err
+	case p.current[g.Fingerprint]:
+		return nil
+	}
+	script, err := m.fleet.Apply(ctx, g.Tenants[0], tenancy.Change{Dry: true})
+	g.Statements = script.Statements
+	return err
 }
 
 // Write writes the plan down: each group, and its statements.
 func (p *Plan) Write(w io.Writer) error {
 	for _, g := range p.Groups {
-		what := "up to date"
-		switch {
-		case g.Fingerprint == "":
-			what = "to be created"
-		case len(g.Statements) > 0:
-			what = "to be changed"
+		of := ""
+		if g.Tier != "" {
+			of = fmt.Sprintf(" of %q", g.Tier)
 		}
-		if _, err := fmt.Fprintf(w, "-- %d tenants %s: %s\n", len(g.Tenants), what, some(g.Tenants)); err != nil {
+		if _, err := fmt.Fprintf(w, "-- %d tenants%s %s: %s\n", len(g.Tenants), of, g.what(), some(g.Tenants)); err != nil {
 			return err
 		}
 		for _, statement := range g.Statements {
@@ -92,6 +130,20 @@ func (p *Plan) Write(w io.Writer) error {
 		}
 	}
 	return nil
+}
+
+// what says in a few words what is to be done.
+func (g *Group) what() string {
+	switch {
+	case g.Note != "":
+		return "not planned, as " + g.Note
+	case g.Fingerprint == "" && !g.Shared:
+		return "to be created"
+	case len(g.Statements) > 0:
+		return "to be changed"
+	default:
+		return "up to date"
+	}
 }
 
 // some names the first few tenants.

@@ -103,7 +103,7 @@ func (b *batch) ask(ctx context.Context, t tenancy.Tenant, did baseline) {
 // unsettled asks whether AutoMigrate would send more to a tenant that it has migrated, and
 // says what. Only the models are asked about whose tables the script names: for the
 // others there was nothing to do before, either.
-func (m *Migrator) unsettled(ctx context.Context, t tenancy.Tenant, script tenancy.Script) (string, error) {
+func (m *tier) unsettled(ctx context.Context, t tenancy.Tenant, script tenancy.Script) (string, error) {
 	if len(script.Statements) == 0 {
 		return "", nil
 	}

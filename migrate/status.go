@@ -8,31 +8,46 @@ import (
 	"github.com/gormtenancy/tenancy"
 )
 
-// compare sorts the tenants of a run by what the catalog, the ledger and the models say.
-func (m *Migrator) compare(ctx context.Context, r *run) (*Report, error) {
-	p, err := m.look(ctx, r.tenants())
+// view is what there is to say of a tier's tenants by what the catalog, the ledger and the
+// models say.
+type view struct {
+	*picture
+
+	asked  map[string][]string // what AutoMigrate would send, by fingerprint
+	drifts map[string][]string // how tenants differ from what the last run has left, by key
+}
+
+// compare looks at the tiers whose tenants can be compared.
+func (m *Migrator) compare(ctx context.Context, tenants []tenancy.Tenant) (map[*tier]view, error) {
+	known, err := m.recall(ctx, tenants)
 	if err != nil {
-		return &Report{}, m.failed(err, "status", tenancy.Tenant{})
+		return nil, err
 	}
-	asked, err := p.ask(ctx, r.tenants())
+	split := m.split(tenants)
+	pictures, err := m.look(ctx, known, split)
 	if err != nil {
-		return &Report{}, m.failed(err, "status", tenancy.Tenant{})
+		return nil, err
 	}
-	drift, err := p.drift(ctx, r.tenants())
-	if err != nil {
-		return &Report{}, m.failed(err, "status", tenancy.Tenant{})
-	}
-	r.each(ctx, func(_ context.Context, result *Result) {
-		t := result.Tenant
-		if _, err := m.in.Bind(t); err != nil {
-			result.State, result.Err = Failed, m.complete(err, "status", t)
-			return
+	views := make(map[*tier]view, len(pictures))
+	for of, p := range pictures {
+		v := view{picture: p}
+		if v.asked, err = p.ask(ctx, split[of]); err != nil {
+			return nil, err
 		}
-		result.State, result.Err = p.judge(t, asked, drift[p.key(t)])
-		result.Err = m.failed(result.Err, "status", t)
-		result.Differs = drift[p.key(t)]
-	})
-	return r.report()
+		if v.drifts, err = p.drift(ctx, split[of]); err != nil {
+			return nil, err
+		}
+		views[of] = v
+	}
+	return views, nil
+}
+
+// report fills in what became of a tenant.
+func (v view) report(result *Result) {
+	t := result.Tenant
+	result.Differs = v.drifts[v.key(t)]
+	result.State, result.Err = v.judge(t, v.asked, result.Differs)
+	result.Err = v.m.failed(result.Err, "status", t)
 }
 
 // ask asks, for one tenant of each structure that no run has left, what AutoMigrate would

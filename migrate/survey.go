@@ -2,6 +2,7 @@ package migrate
 
 import (
 	"context"
+	"strings"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/schema"
@@ -9,32 +10,59 @@ import (
 	"github.com/gormtenancy/tenancy"
 )
 
-// picture is what a run knows of its tenants before it begins.
-type picture struct {
-	m       *Migrator
-	version string                       // of the models
-	found   map[string]tenancy.Structure // by tenancy.Provider.Group
-	entries map[string]entry             // of the ledger, by the same
-	current map[string]bool              // fingerprints that runs have left with these models
-	sample  map[string]tenancy.Tenant    // a tenant of each fingerprint
+// recollection is what earlier runs have left.
+type recollection struct {
+	version string           // of the models, now
+	entries map[string]entry // of the ledger, by tenancy.Provider.Group
 }
 
-// look surveys the tenants, and reads what the ledger says of them.
-func (m *Migrator) look(ctx context.Context, tenants []tenancy.Tenant) (*picture, error) {
-	p := &picture{m: m, current: map[string]bool{}, sample: map[string]tenancy.Tenant{}}
-	var err error
-	if p.version, err = m.version(); err != nil {
-		return nil, err
+// recall reads what the ledger says of tenants, where there is one to be kept.
+func (m *Migrator) recall(ctx context.Context, tenants []tenancy.Tenant) (r recollection, err error) {
+	if !m.keeps() {
+		return r, nil
+	}
+	if r.version, err = m.version(); err != nil {
+		return r, err
 	}
 	var names []string
 	if len(tenants) == 1 {
 		names = []string{m.in.Provider().Group(tenants[0])}
 	}
-	if p.entries, err = m.ledger.read(ctx, names...); err != nil {
-		return nil, err
+	r.entries, err = m.ledger.read(ctx, names...)
+	return r, err
+}
+
+// picture is what a run knows of a tier's tenants before it begins.
+type picture struct {
+	recollection
+
+	m       *tier
+	found   map[string]tenancy.Structure // by tenancy.Provider.Group
+	current map[string]bool              // fingerprints that runs have left with these models
+	sample  map[string]tenancy.Tenant    // a tenant of each fingerprint
+}
+
+// look makes a picture of each tier whose tenants can be compared.
+func (m *Migrator) look(ctx context.Context, known recollection, split map[*tier][]tenancy.Tenant) (map[*tier]*picture, error) {
+	pictures := map[*tier]*picture{}
+	for of, tenants := range split {
+		if of.fleet == nil {
+			continue
+		}
+		p, err := of.picture(ctx, known, tenants)
+		if err != nil {
+			return nil, err
+		}
+		pictures[of] = p
 	}
-	for _, e := range p.entries {
-		if e.Version == p.version && e.Fingerprint != "" {
+	return pictures, nil
+}
+
+// picture surveys the tenants.
+func (m *tier) picture(ctx context.Context, known recollection, tenants []tenancy.Tenant) (*picture, error) {
+	p := &picture{recollection: known, m: m, current: map[string]bool{}, sample: map[string]tenancy.Tenant{}}
+	for name, e := range p.entries {
+		if e.Version == p.version && e.Fingerprint != "" && strings.HasPrefix(name, m.prefix()) {
 			p.current[e.Fingerprint] = true
 		}
 	}
@@ -86,9 +114,9 @@ func (p *picture) survey(ctx context.Context, tenants []tenancy.Tenant) error {
 		return err
 	}
 	for _, t := range tenants {
-		key := p.key(t)
-		p.found[key] = found[key]
-		p.sample[found[key].Fingerprint] = t
+		structure := found[p.m.provider.Group(t)]
+		p.found[p.key(t)] = structure
+		p.sample[structure.Fingerprint] = t
 	}
 	return nil
 }
@@ -158,7 +186,7 @@ func (p *picture) compare(ctx context.Context, pairs map[pair]bool) (map[pair][]
 		actual, known := samples[both.actual]
 		want, alsoKnown := samples[both.want]
 		if known && alsoKnown {
-			found[both] = differences(objects[p.key(actual)], objects[p.key(want)])
+			found[both] = differences(objects[p.m.provider.Group(actual)], objects[p.m.provider.Group(want)])
 		}
 	}
 	return found, nil

@@ -9,9 +9,11 @@ import (
 	"github.com/gormtenancy/tenancy"
 )
 
-// upgrade is a run of Up over tenants that have structures of their own.
+// upgrade is a run of Up over a tier's tenants, which have structures of their own.
 type upgrade struct {
 	*picture
+
+	drifts map[string][]string // how tenants differed from what the last run had left, by key
 
 	tenants map[string]func() outcome // by key: a tenant that is named twice is migrated once
 
@@ -38,40 +40,23 @@ type ending struct {
 	batch  *batch
 }
 
-// upgrade brings the tenants of a run to the models.
-func (m *Migrator) upgrade(ctx context.Context, r *run) (*Report, error) {
-	u, drift, err := m.prepare(ctx, r.tenants())
-	if err != nil {
-		return &Report{}, m.failed(err, "up", tenancy.Tenant{})
-	}
-	r.each(ctx, u.one)
-	u.asking.Wait()
-	if err := u.verify(ctx, r); err != nil {
-		return &Report{Results: r.results}, m.failed(err, "up", tenancy.Tenant{})
-	}
-	for i := range r.results {
-		if r.results[i].State == Done {
-			r.results[i].Differed = drift[u.key(r.results[i].Tenant)]
-		}
-	}
-	return r.report()
+func newUpgrade(ctx context.Context, p *picture, tenants []tenancy.Tenant) (*upgrade, error) {
+	drift, err := p.drift(ctx, tenants)
+	return &upgrade{picture: p, drifts: drift, tenants: map[string]func() outcome{}, batches: map[string]*batch{}, changed: map[string]ending{}}, err
 }
 
-// prepare looks at everything before the first change.
-func (m *Migrator) prepare(ctx context.Context, tenants []tenancy.Tenant) (*upgrade, map[string][]string, error) {
-	if err := m.ledger.create(ctx); err != nil {
-		return nil, nil, err
+// finish verifies what was done.
+func (u *upgrade) finish(ctx context.Context, r *run) error {
+	u.asking.Wait()
+	if err := u.verify(ctx, r); err != nil {
+		return err
 	}
-	p, err := m.look(ctx, tenants)
-	if err != nil {
-		return nil, nil, err
+	for i := range r.results {
+		if differed, found := u.drifts[u.key(r.results[i].Tenant)]; found && r.results[i].State == Done {
+			r.results[i].Differed = differed
+		}
 	}
-	if err := p.shared(ctx); err != nil {
-		return nil, nil, err
-	}
-	drift, err := p.drift(ctx, tenants)
-	u := &upgrade{picture: p, tenants: map[string]func() outcome{}, batches: map[string]*batch{}, changed: map[string]ending{}}
-	return u, drift, err
+	return nil
 }
 
 // sharedModels is the name of the shared models in the ledger. No tenant's is like it.
@@ -79,43 +64,31 @@ const sharedModels = "(shared models)"
 
 // shared brings the shared models' tables to the models, unless the ledger is trusted and
 // says that they are.
-func (p *picture) shared(ctx context.Context) error {
-	if len(p.m.in.Shared()) == 0 {
+func (m *Migrator) shared(ctx context.Context, known recollection) error {
+	if len(m.in.Shared()) == 0 {
 		return nil
 	}
-	version, err := p.m.sharedVersion()
+	version, err := m.sharedVersion()
 	if err != nil {
 		return err
 	}
-	if p.m.trust && p.entries[sharedModels].Version == version {
+	if !m.keeps() {
+		return m.in.MigrateShared(ctx)
+	}
+	if m.trust && known.entries[sharedModels].Version == version {
 		return nil
 	}
-	if err := p.m.in.MigrateShared(ctx); err != nil {
+	if err := m.in.MigrateShared(ctx); err != nil {
 		return err
 	}
-	if p.entries[sharedModels].Version == version {
+	if known.entries[sharedModels].Version == version {
 		return nil
 	}
-	base, err := p.m.in.Base()
+	base, err := m.in.Base()
 	if err != nil {
 		return err
 	}
-	return p.m.ledger.write(ctx, base, entry{Name: sharedModels, Version: version})
-}
-
-// one does one tenant's part.
-func (u *upgrade) one(ctx context.Context, result *Result) {
-	t := result.Tenant
-	result.State = Failed
-	if _, err := u.m.in.Bind(t); err != nil {
-		result.Err = u.m.complete(err, "up", t)
-		return
-	}
-	did := u.once(ctx, t)
-	result.Note, result.Changed, result.Err = did.note, did.changed, u.m.failed(did.err, "up", t)
-	if result.Err == nil {
-		result.State = Done
-	}
+	return m.ledger.write(ctx, base, entry{Name: sharedModels, Version: version})
 }
 
 func (u *upgrade) once(ctx context.Context, t tenancy.Tenant) outcome {
@@ -288,8 +261,9 @@ func (u *upgrade) leftovers(ctx context.Context, r *run) error {
 		return err
 	}
 	for i := range r.results {
-		if result := &r.results[i]; result.State == Done {
-			result.Differs = found[pair{u.found[u.key(result.Tenant)].Fingerprint, most}]
+		result := &r.results[i]
+		if structure, surveyed := u.found[u.key(result.Tenant)]; surveyed && result.State == Done {
+			result.Differs = found[pair{structure.Fingerprint, most}]
 		}
 	}
 	return nil

@@ -120,40 +120,52 @@ func (p *policies) Provision(ctx context.Context, t tenancy.Tenant) error {
 // Protect gives the owned tables that are there what keeps tenants apart in them. tx is a
 // transaction. It is for tables that something else than Provision made.
 func (p *policies) Protect(ctx context.Context, tx gorm.ConnPool) error {
-	owned, err := p.in.Ordered()
+	statements, err := p.Lacking(ctx, tx)
 	if err != nil {
 		return err
 	}
-	for _, s := range owned {
-		there, err := scalar[bool](ctx, tx, "SELECT to_regclass($1) IS NOT NULL", quoteIdent(s.Table))
-		if err != nil {
-			return err
-		}
-		if !there {
-			continue
-		}
-		if err := p.protect(ctx, tx, s); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (p *policies) protect(ctx context.Context, tx gorm.ConnPool, s *schema.Schema) error {
-	g, err := p.guarded(ctx, tx, s)
-	if err != nil {
-		return err
-	}
-	differences, err := g.differences(ctx, tx)
-	if err != nil || len(differences) == 0 {
-		return err
-	}
-	for _, statement := range g.statements() {
+	for _, statement := range statements {
 		if _, err := tx.ExecContext(ctx, statement); err != nil {
 			return fmt.Errorf("%s: %w", statement, err)
 		}
 	}
 	return nil
+}
+
+// Lacking lists the statements that Protect would send. tx is a transaction.
+func (p *policies) Lacking(ctx context.Context, tx gorm.ConnPool) ([]string, error) {
+	owned, err := p.in.Ordered()
+	if err != nil {
+		return nil, err
+	}
+	var all []string
+	for _, s := range owned {
+		there, err := scalar[bool](ctx, tx, "SELECT to_regclass($1) IS NOT NULL", quoteIdent(s.Table))
+		if err != nil {
+			return nil, err
+		}
+		if !there {
+			continue
+		}
+		statements, err := p.lacking(ctx, tx, s)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, statements...)
+	}
+	return all, nil
+}
+
+func (p *policies) lacking(ctx context.Context, tx gorm.ConnPool, s *schema.Schema) ([]string, error) {
+	g, err := p.guarded(ctx, tx, s)
+	if err != nil {
+		return nil, err
+	}
+	differences, err := g.differences(ctx, tx)
+	if err != nil || len(differences) == 0 {
+		return nil, err
+	}
+	return g.statements(), nil
 }
 
 // Destroy deletes the tenant's rows, children first, and counts what is left.

@@ -42,7 +42,11 @@ func (m *Migrator) status(ctx context.Context, t tenancy.Tenant) (migrate.State,
 
 // owned returns nil where the structures by a tenant's name are there and its own.
 func (m *Migrator) owned(ctx context.Context, t tenancy.Tenant) error {
-	fleet, own := m.in.Provider().(tenancy.Fleet)
+	tier, err := m.in.TierOf(t)
+	if err != nil {
+		return err
+	}
+	fleet, own := tier.Provider.(tenancy.Fleet)
 	if !own {
 		return nil
 	}
@@ -50,13 +54,13 @@ func (m *Migrator) owned(ctx context.Context, t tenancy.Tenant) error {
 	if err != nil {
 		return err
 	}
-	switch structure := found[m.in.Provider().Group(t)]; {
+	switch structure := found[tier.Provider.Group(t)]; {
 	case structure.Err != nil:
 		return structure.Err
 	case structure.Owner == "":
 		return &tenancy.Error{Kind: tenancy.ErrNotProvisioned, Tenant: t.ID, Detail: "the database knows nothing of the tenant; run Up of package versioned"}
 	case structure.Owner != t.ID:
-		return &tenancy.Error{Kind: tenancy.ErrTenantMismatch, Tenant: t.ID, Detail: fmt.Sprintf("%q belongs to the tenant %q; give each tenant a name of its own", m.in.Provider().Group(t), structure.Owner)}
+		return &tenancy.Error{Kind: tenancy.ErrTenantMismatch, Tenant: t.ID, Detail: fmt.Sprintf("%q belongs to the tenant %q; give each tenant a name of its own", tier.Provider.Group(t), structure.Owner)}
 	default:
 		return nil
 	}

@@ -162,12 +162,16 @@ func joined(err, other error) error {
 // found makes a tenant's schema or file where it is missing, and makes sure that it is
 // this tenant's.
 func (m *Migrator) found(ctx context.Context, t tenancy.Tenant) error {
-	fleet, own := m.in.Provider().(tenancy.Fleet)
+	tier, err := m.in.TierOf(t)
+	if err != nil {
+		return err
+	}
+	fleet, own := tier.Provider.(tenancy.Fleet)
 	if !own {
 		return nil
 	}
 	lock, statement := m.runner.Limits()
-	_, err := fleet.Apply(ctx, t, tenancy.Change{Script: &tenancy.Script{}, LockTimeout: lock, StatementTimeout: statement})
+	_, err = fleet.Apply(ctx, t, tenancy.Change{Script: &tenancy.Script{}, LockTimeout: lock, StatementTimeout: statement})
 	return err
 }
 
@@ -236,7 +240,11 @@ func (m *Migrator) opener(ctx context.Context, pool *sql.DB, b tenancy.Binding, 
 
 // exclusively runs fn while nobody else migrates the tenant.
 func (m *Migrator) exclusively(ctx context.Context, pool *sql.DB, t tenancy.Tenant, fn func(tx gorm.ConnPool) error) error {
-	return ddl.Exclusive(ctx, pool, m.in.Dialect(), m.in.Provider().Group(t), fn)
+	tier, err := m.in.TierOf(t)
+	if err != nil {
+		return err
+	}
+	return ddl.Exclusive(ctx, pool, m.in.Dialect(), tier.Provider.Group(t), fn) // by which Provision locks as well
 }
 
 // patient is ctx for work that waits for others no longer than the options say.
@@ -254,7 +262,11 @@ type protector interface {
 
 // protect is called whatever became of the migrations: some may have been committed.
 func (m *Migrator) protect(ctx context.Context, t tenancy.Tenant, b tenancy.Binding) error {
-	p, ok := m.in.Provider().(protector)
+	tier, err := m.in.TierOf(t)
+	if err != nil {
+		return err
+	}
+	p, ok := tier.Provider.(protector)
 	if !ok {
 		return nil
 	}
