@@ -63,7 +63,7 @@ func (p *provider) rowsIn(ctx context.Context, tier string, t tenancy.Tenant, ow
 	if reachable, err := p.reachable(ctx, t); err != nil || !reachable {
 		return nil, err
 	}
-	db := p.in.DB().WithContext(tenancy.WithTenant(ctx, t)).Session(&gorm.Session{SkipHooks: true})
+	db := p.in.DB().WithContext(p.in.Exempt(ctx, t)).Session(&gorm.Session{SkipHooks: true})
 	var found []string
 	for _, s := range owned {
 		var rows int64

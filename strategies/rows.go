@@ -19,7 +19,7 @@ func deleteRows(ctx context.Context, in *tenancy.Installation, t tenancy.Tenant)
 	if err != nil {
 		return err
 	}
-	db := in.DB().WithContext(tenancy.WithTenant(ctx, t))
+	db := in.DB().WithContext(in.Exempt(ctx, t))
 	// Asked before the transaction, which then begins with a write: SQLite refuses
 	// one that begins with a read as soon as somebody else writes.
 	ordered = slices.DeleteFunc(ordered, func(s *schema.Schema) bool { return !db.Migrator().HasTable(s.Table) })

@@ -1,0 +1,182 @@
+package migrate_test
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"gorm.io/driver/sqlite"
+	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
+
+	"github.com/gormtenancy/tenancy"
+	"github.com/gormtenancy/tenancy/migrate"
+)
+
+// fleet is a tier that brings its tenants to a fingerprint of its own.
+type fleet struct {
+	fake
+
+	name, want string
+	base       gorm.ConnPool
+	surveyed   func()
+
+	mu       sync.Mutex
+	found    map[string]tenancy.Structure
+	recorded []string // tenants for whom no script was given
+	replayed []string // statements
+}
+
+func (f *fleet) Survey(_ context.Context, tenants []tenancy.Tenant) (map[string]tenancy.Structure, error) {
+	if f.surveyed != nil {
+		f.surveyed()
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	found := map[string]tenancy.Structure{}
+	for _, t := range tenants {
+		found[t.ID] = f.found[t.ID]
+	}
+	return found, nil
+}
+
+func (*fleet) Objects(context.Context, []tenancy.Tenant) (map[string]tenancy.Objects, error) {
+	return nil, nil
+}
+
+func (f *fleet) Apply(ctx context.Context, t tenancy.Tenant, c tenancy.Change) (tenancy.Script, error) {
+	if c.Dry {
+		return tenancy.Script{}, nil
+	}
+	if c.Begun != nil {
+		if done, err := c.Begun(ctx, f.base); done || err != nil {
+			return tenancy.Script{}, err
+		}
+	}
+	f.mu.Lock()
+	script := tenancy.Script{Statements: []string{"of " + f.name}, New: f.found[t.ID].Owner == ""}
+	if c.Script == nil {
+		f.recorded = append(f.recorded, t.ID)
+	} else {
+		f.replayed = append(f.replayed, c.Script.Statements...)
+	}
+	f.found[t.ID] = tenancy.Structure{Owner: t.ID, Fingerprint: f.want}
+	f.mu.Unlock()
+	if c.Ended == nil {
+		return script, nil
+	}
+	return script, c.Ended(ctx, f.base)
+}
+
+// fleets is a strategy of fleets, by the first letter of a tenant's ID.
+type fleets struct {
+	fake
+
+	all  []*fleet
+	tier func(id string) string // nil: the first letter
+}
+
+func (f *fleets) Install(in *tenancy.Installation) (tenancy.Provider, error) {
+	base, err := in.Base()
+	for _, one := range f.all {
+		one.base = base
+	}
+	return f, err
+}
+
+func (f *fleets) Tiers() []tenancy.Tier {
+	var tiers []tenancy.Tier
+	for _, one := range f.all {
+		tiers = append(tiers, tenancy.Tier{Name: one.name, Provider: one})
+	}
+	return tiers
+}
+
+func (f *fleets) TierOf(t tenancy.Tenant) (tenancy.Tier, error) {
+	name := t.ID[:1]
+	if f.tier != nil {
+		name = f.tier(t.ID)
+	}
+	for _, tier := range f.Tiers() {
+		if tier.Name == name {
+			return tier, nil
+		}
+	}
+	return tenancy.Tier{}, tenancy.ErrInvalidTenant
+}
+
+func (f *fleets) Group(t tenancy.Tenant) string {
+	tier, err := f.TierOf(t)
+	if err != nil {
+		return t.ID
+	}
+	return tier.Name + "/" + tier.Provider.Group(t)
+}
+
+func newFleets(t *testing.T) (*fleets, *migrate.Migrator) {
+	t.Helper()
+	f := &fleets{}
+	for name, want := range map[string]string{"a": "one", "b": "two"} {
+		f.all = append(f.all, &fleet{name: name, want: want, found: map[string]tenancy.Structure{}})
+	}
+	slices.SortFunc(f.all, func(x, y *fleet) int { return strings.Compare(x.name, y.name) })
+	db, err := gorm.Open(sqlite.Open(filepath.Join(t.TempDir(), "base.db")), &gorm.Config{Logger: logger.Discard})
+	must(t, err)
+	t.Cleanup(func() {
+		base, err := db.DB()
+		must(t, err)
+		must(t, base.Close())
+	})
+	must(t, db.Use(tenancy.Plugin(tenancy.Config{Strategy: f})))
+	m, err := migrate.New(db, migrate.Workers(1))
+	must(t, err)
+	return f, m
+}
+
+// TestTiersApart: nothing that is known of one tier's tenants is taken for another's.
+func TestTiersApart(t *testing.T) {
+	f, m := newFleets(t)
+	a, b := f.all[0], f.all[1]
+	all := tenants("a1", "b1", "a2", "b2")
+	_, err := m.Up(t.Context(), migrate.Tenants(all...))
+	must(t, err)
+	if !slices.Equal(a.recorded, []string{"a1"}) || !slices.Equal(a.replayed, []string{"of a"}) ||
+		!slices.Equal(b.recorded, []string{"b1"}) || !slices.Equal(b.replayed, []string{"of b"}) {
+		t.Errorf("recorded for %q and %q, replayed %q and %q", a.recorded, b.recorded, a.replayed, b.replayed)
+	}
+
+	b.found["b3"] = tenancy.Structure{Owner: "b3", Fingerprint: a.want} // which is current in the other tier
+	report, err := m.Status(t.Context(), migrate.Tenants(append(all, tenants("a3", "b4", "c1")...)...))
+	if !errors.Is(err, tenancy.ErrInvalidTenant) || report.Count(migrate.UpToDate) != 4 || report.Count(migrate.Missing) != 2 || report.Count(migrate.Failed) != 1 {
+		t.Errorf("%+v, %v", report.Results, err)
+	}
+	must(t, m.Provision(t.Context(), tenants("b5")[0]))
+	must(t, m.Provision(t.Context(), tenants("a5")[0]))
+	_, err = m.Up(t.Context(), migrate.Tenants(tenants("b3")...))
+	must(t, err)
+	if !slices.Equal(a.recorded, []string{"a1"}) || !slices.Equal(a.replayed, []string{"of a", "of a"}) ||
+		!slices.Equal(b.recorded, []string{"b1", "b3"}) || !slices.Equal(b.replayed, []string{"of b", "of b"}) {
+		t.Errorf("recorded for %q and %q, replayed %q and %q", a.recorded, b.recorded, a.replayed, b.replayed)
+	}
+}
+
+// TestTierChanges: a tenant that comes to another tier during a run fails, and the next run
+// finds it there.
+func TestTierChanges(t *testing.T) {
+	f, m := newFleets(t)
+	f.tier = func(string) string { return "a" }
+	f.all[0].surveyed = func() { f.tier = func(string) string { return "b" } }
+	report, err := m.Up(t.Context(), migrate.Tenants(tenants("x")...))
+	if !errors.Is(err, tenancy.ErrMoving) || report.Count(migrate.Failed) != 1 {
+		t.Errorf("%+v, %v", report.Results, err)
+	}
+	_, err = m.Up(t.Context(), migrate.Tenants(tenants("x")...))
+	must(t, err)
+	if len(f.all[0].recorded) != 0 || !slices.Equal(f.all[1].recorded, []string{"x"}) {
+		t.Errorf("recorded %q and %q", f.all[0].recorded, f.all[1].recorded)
+	}
+}
