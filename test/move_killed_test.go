@@ -16,49 +16,69 @@ import (
 // acknowledgement of a commit lost, too.
 func TestMoveKilled(t *testing.T) {
 	eachMoving(t, func(t *testing.T, s *moving) {
-		n, batch, stride := 3, 2, map[string]int{"sqlite": 7, "postgres": 173, "mysql": 311}[s.db.Name()]
-		if os.Getenv("TENANCY_TEST_LONG") != "" {
-			stride = 1
-			if s.db.Name() != "sqlite" { // fewer rows take fewer statements, of the same kinds
-				n, batch = 1, 1000
-			}
-		}
 		s.provision(t, "acme", "globex")
 		s.fill(t, "globex", 2)
-		s.fill(t, "acme", n)
-		rows, theirs := s.rows(t, "acme"), s.rows(t, "globex")
-		killed := 0
-		for at, alive := 1, 0; alive < 2; at += stride {
-			alive = 0
-			for _, to := range []string{hybrid.TierPremium, hybrid.TierStandard} {
-				if !s.killedMove(t, to, kill{at: at, lostAck: at%2 == 0, rows: n, batch: batch}) {
-					alive++
-				} else {
-					killed++
-				}
-				if t.Failed() {
-					t.Fatalf("killed at statement %d of the move to %s", at, to)
-				}
-				same(t, "acme after the move to "+to, s.rows(t, "acme"), rows)
-				same(t, "globex", s.rows(t, "globex"), theirs)
-				must(t, s.migrate.Verify(t.Context(), acme))
-				same(t, "triggers", s.triggers(t), nil)
-			}
-		}
-		t.Logf("killed at %d statements", killed)
+		s.fill(t, "acme", 3)
+		s.killedAtEach(t, map[string]int{"sqlite": 7, "postgres": 173, "mysql": 311}[s.db.Name()])
 	})
+}
+
+// TestMoveKilledEverywhere is TestMoveKilled for each and every statement, in a table that has all
+// that tables are moved with: a key that counts, which others may have, and references to itself.
+func TestMoveKilledEverywhere(t *testing.T) {
+	if os.Getenv("TENANCY_TEST_LONG") == "" {
+		t.Skip("TENANCY_TEST_LONG=1 kills moves at every statement")
+	}
+	for _, k := range movingKinds {
+		t.Run(k.name, func(t *testing.T) {
+			s := k.open(t, &mark{})
+			s.provision(t, "acme", "globex")
+			for _, id := range []string{"globex", "acme"} {
+				parent := &mark{Owner: id}
+				must(t, s.as(id).Create(parent).Error)
+				child := &mark{Owner: id, ParentID: &parent.ID}
+				must(t, s.as(id).Create(child).Error)
+				must(t, s.as(id).Create(&mark{Owner: id, ParentID: &child.ID}).Error)
+			}
+			s.killedAtEach(t, 1)
+		})
+	}
+}
+
+// killedAtEach kills moves there and back at each statement by a stride.
+func (s *moving) killedAtEach(t *testing.T, stride int) {
+	t.Helper()
+	rows, theirs := s.rows(t, "acme"), s.rows(t, "globex")
+	killed := 0
+	for at, alive := 1, 0; alive < 2; at += stride {
+		alive = 0
+		for _, to := range []string{hybrid.TierPremium, hybrid.TierStandard} {
+			if !s.killedMove(t, to, kill{at: at, lostAck: at%2 == 0, rows: rows}) {
+				alive++
+			} else {
+				killed++
+			}
+			if t.Failed() {
+				t.Fatalf("killed at statement %d of the move to %s", at, to)
+			}
+			same(t, "acme after the move to "+to, s.rows(t, "acme"), rows)
+			same(t, "globex", s.rows(t, "globex"), theirs)
+			must(t, s.migrate.Verify(t.Context(), acme))
+			same(t, "triggers", s.triggers(t), nil)
+		}
+	}
+	t.Logf("killed at %d statements", killed)
 }
 
 // lateMark is what acme writes between two runs, when it may.
 const lateMark = 77
 
-// kill says at which statement a move is killed, whether that is done all the same, and what
-// is moved.
+// kill says at which statement a move is killed, whether that is done all the same, and which
+// rows are moved.
 type kill struct {
 	at      int
 	lostAck bool
-	rows    int
-	batch   int
+	rows    []string
 }
 
 // killedMove moves, is killed at a statement, and moves again. It reports whether it
@@ -66,13 +86,13 @@ type kill struct {
 func (s *moving) killedMove(t *testing.T, to string, k kill) bool {
 	t.Helper()
 	s.faults.killAt(k.at, k.lostAck)
-	_, err := hybrid.Move(t.Context(), s.db, acme, to, hybrid.Flip(s.flip), hybrid.BatchSize(k.batch))
+	_, err := hybrid.Move(t.Context(), s.db, acme, to, hybrid.Flip(s.flip), hybrid.BatchSize(2))
 	died := s.faults.revive()
 	if !died {
 		must(t, err)
 		return false
 	}
-	s.holds(t, "acme", k.rows)
+	same(t, "acme after the kill", s.rows(t, "acme"), k.rows)
 	if s.system().Migrator().HasTable("tenancy_moves") {
 		must(t, s.system().Exec("UPDATE tenancy_moves SET beat = 0").Error) // as if time had passed
 	}
@@ -80,7 +100,7 @@ func (s *moving) killedMove(t *testing.T, to string, k kill) bool {
 	if late != nil {
 		wantKind(t, late, tenancy.ErrMoving)
 	}
-	s.move(t, to, hybrid.BatchSize(k.batch))
+	s.move(t, to, hybrid.BatchSize(2))
 	found := s.as("acme").Where("owner = ?", "acme").Delete(&mark{}, lateMark)
 	must(t, found.Error)
 	if late == nil && found.RowsAffected != 1 {
