@@ -11,7 +11,6 @@ import (
 	"github.com/gormtenancy/tenancy"
 	"github.com/gormtenancy/tenancy/hybrid"
 	"github.com/gormtenancy/tenancy/migrate"
-	"github.com/gormtenancy/tenancy/strategies"
 )
 
 // promotion is the story of a tenant that gets tables of its own.
@@ -20,11 +19,11 @@ type promotion struct {
 	tiers sync.Map // the application's own record: a tenant's ID to its tier
 }
 
-// tellHybrid promotes acme out of the tables of standard.
-func tellHybrid(ctx context.Context, base gorm.Dialector, standard tenancy.Strategy) (err error) {
+// tellHybrid promotes acme out of the tables of standard, to premium.
+func tellHybrid(ctx context.Context, base gorm.Dialector, premium, standard tenancy.Strategy) (err error) {
 	p := &promotion{chapter: chapter{title: "Hybrid: common tables for most, tables of their own for some", base: base, log: newSQLLog()}}
 	fmt.Printf("\n%s\n%s\nA tenant is promoted while all others are served.\n", p.title, strings.Repeat("=", len(p.title)))
-	p.strategy = hybrid.New(hybrid.Config{Premium: strategies.Schema{}, Standard: standard, IsPremium: p.isPremium})
+	p.strategy = hybrid.New(hybrid.Config{Premium: premium, Standard: standard, IsPremium: p.isPremium})
 	if p.db, err = p.open(); err != nil {
 		return err
 	}
@@ -103,6 +102,14 @@ func (p *promotion) tables(ctx context.Context) (map[string]string, error) {
 		table, err := tenancy.Table(p.as(ctx, t), &User{})
 		if err != nil {
 			return nil, err
+		}
+		if p.db.Name() == "mysql" { // where a tenant's own tables are in a database of its own
+			var database string
+			asked := tenancy.WithRawSQL(tenancy.WithTenant(ctx, t), "it names no table")
+			if err := p.db.WithContext(asked).Raw("SELECT DATABASE()").Scan(&database).Error; err != nil {
+				return nil, err
+			}
+			table = database + "." + table
 		}
 		found[t.ID] = table
 	}

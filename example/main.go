@@ -79,7 +79,7 @@ func onSQLite(ctx context.Context) (err error) {
 	}); err != nil {
 		return err
 	}
-	return tellHybrid(ctx, base("hybrid"), strategies.Shared{})
+	return tellHybrid(ctx, base("hybrid"), strategies.Schema{}, strategies.Shared{})
 }
 
 func tellAll(ctx context.Context, chapters []chapter) error {

@@ -54,7 +54,20 @@ func onMySQL(ctx context.Context, server string) (err error) {
 			return err
 		}
 	}
-	return nil
+	config.DBName = config.User + "_hybrid"
+	return inMySQL(admin, config.DBName, config.User, func() (err error) {
+		premium := strategies.Database{Open: mysql.Open, DSN: config.FormatDSN(), Prefix: config.User + "_own_"}
+		acme := premium.Prefix + pair[0].ID
+		if err := grantMySQL(admin, premium.Prefix+"%", config.User); err != nil {
+			return err
+		}
+		defer func() {
+			if dropErr := admin.Exec("DROP DATABASE IF EXISTS " + acme).Error; err == nil {
+				err = dropErr
+			}
+		}()
+		return tellHybrid(ctx, mysql.New(mysql.Config{DSNConfig: config.Clone()}), premium, strategies.Shared{})
+	})
 }
 
 // mysqlConfig reads mysql://user:password@host:port/.
@@ -84,9 +97,15 @@ func inMySQL(admin *gorm.DB, database, user string, fn func() error) (err error)
 			err = dropErr
 		}
 	}()
-	pattern := strings.ReplaceAll(database, "_", `\_`) // where a name is granted, _ is a wildcard
-	if err := admin.Exec("GRANT ALL ON `" + pattern + "`.* TO '" + user + "'@'%'").Error; err != nil {
+	if err := grantMySQL(admin, database, user); err != nil {
 		return err
 	}
 	return fn()
+}
+
+// grantMySQL lets a user do everything in databases, which need not be there yet: in their
+// names, % stands for anything.
+func grantMySQL(admin *gorm.DB, databases, user string) error {
+	pattern := strings.ReplaceAll(databases, "_", `\_`) // where a name is granted, _ is a wildcard
+	return admin.Exec("GRANT ALL ON `" + pattern + "`.* TO '" + user + "'@'%'").Error
 }

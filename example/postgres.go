@@ -62,7 +62,7 @@ func onPostgres(ctx context.Context, server string) (err error) {
 	database := name + "_hybrid"
 	address.Path = "/" + database
 	return inDatabase(admin, database, name, func() error {
-		return tellHybrid(ctx, postgres.Open(address.String()), strategies.RLS{})
+		return tellHybrid(ctx, postgres.Open(address.String()), strategies.Schema{}, strategies.RLS{})
 	})
 }
 

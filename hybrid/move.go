@@ -30,13 +30,24 @@ import (
 // What cannot be moved whole leaves the tenant as it was, able to write, in its old tier:
 // [tenancy.ErrDrifted] where the target lacks a column or a table of the source, where it has
 // rows of the tenant already, or where the copy differs; [tenancy.ErrTenantMismatch] where
-// a key that the tenant brings along is taken by another. [tenancy.ErrMoving] means that
-// another Move is at work on the tenant, or was killed less than [Lease] ago. What Flip
+// a key or a unique value that the tenant brings along is taken by another, which is found
+// before any row is copied. [tenancy.ErrMoving] means that another Move is at work on the tenant, or was killed less than [Lease] ago. What Flip
 // returns comes back unchanged.
 //
 // The handle's role must own the tables. On PostgreSQL no statement of Move waits longer
 // than [LockTimeout] for a lock on a table, so no other tenant waits longer behind it; it is
 // tried again until ctx ends. Safe to call from several goroutines and processes.
+//
+// On MySQL and MariaDB the triggers of common tables are made by Provision, once for all
+// tenants, and stay: making them in tables that are in use would hold everybody up. Each row
+// that is written there costs one look-up by key. Provision and Move need the right to make
+// triggers (TRIGGER, and where there is a binary log SUPER or
+// log_bin_trust_function_creators = 1): where Provision lacks it, it makes none, and Move
+// returns [tenancy.ErrConfig]. They run with the rights of the user that made them, who must
+// stay. Move waits a second at most for a lock, then others go on, and it tries again. No
+// trigger sees what a foreign key does by itself (ON DELETE CASCADE, SET NULL), nor TRUNCATE:
+// leave alone meanwhile the shared models that the tenant's rows refer to in that way, and
+// do not truncate tables in its own database.
 func Move(ctx context.Context, db *gorm.DB, t tenancy.Tenant, to string, options ...MoveOption) (*MoveReport, error) {
 	cfg := moveConfig{batch: defaultBatch, lease: Lease}
 	for _, option := range options {

@@ -16,7 +16,8 @@ const (
 	// Lease is how long a Move that was killed still counts as at work. The clocks of all
 	// processes that move tenants must agree to within it.
 	Lease = 10 * time.Second
-	// LockTimeout bounds each wait for a lock on a table, on PostgreSQL.
+	// LockTimeout bounds each wait for a lock on a table, on PostgreSQL. On MySQL and MariaDB
+	// it is one second, the least there is.
 	LockTimeout = 100 * time.Millisecond
 
 	defaultBatch = 1000
@@ -64,7 +65,7 @@ func BatchSize(n int) MoveOption { return func(c *moveConfig) { c.batch = n } }
 
 // MoveProgress says how far a move has come.
 type MoveProgress struct {
-	// Step is what is done: "freezing", "copying", "comparing", "flipping", "cleaning".
+	// Step is what is done: "freezing", "checking", "copying", "comparing", "flipping", "cleaning".
 	Step string
 	// Table is the table that it is done to, by its logical name. Empty: to all.
 	Table string
