@@ -151,7 +151,8 @@ func (p *provider) expectMove(ctx context.Context, t tenancy.Tenant) error {
 				return err
 			}
 		}
-		_, err := tx.ExecContext(ctx, "INSERT INTO "+freeze.Tenants+" (tenant_id) VALUES (?) ON DUPLICATE KEY UPDATE frozen = frozen", t.ID)
+		// A row that is there is not changed, and not locked as if it were.
+		_, err := tx.ExecContext(ctx, "INSERT IGNORE INTO "+freeze.Tenants+" (tenant_id) VALUES (?)", t.ID)
 		return err
 	})
 	if mysqlLocked(err) || mysqlUnable(err) {
