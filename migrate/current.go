@@ -8,14 +8,16 @@ import (
 )
 
 // Current is a requirement for [tenancy.Config.Require]: the tenant was brought to these
-// very models by [Migrator.Up] or Provision. It is one query of the ledger, which is in
-// the base database, and the role needs the right to read it. Tenants that share their
-// tables are in no ledger: the tables themselves are compared with the models, once, and so
-// are those of a tenant of a hybrid that the ledger does not say to be current.
+// models, or to others that came to the installation after them, by [Migrator.Up] or
+// Provision. So a program of old models goes on while a new one takes its place: nothing is
+// ever dropped from under it. It is one query of the ledger, which is in the base database,
+// and the role needs the right to read it; another one for tenants of other models. Tenants
+// that share their tables, those whom the ledger does not know, and those of a hybrid that it
+// does not say to be current, have the tables themselves compared with the models, once.
 //
-// Models have no order, so that a program of the old models refuses tenants that were
-// brought to the new ones as well, when it is started after that; versioned migrations
-// do not. What was changed by hand since then is not seen.
+// Models came after others when a run of Up or Provision was first given them later. Of two
+// programs whose models grew apart, the older is let through where it may lack something.
+// What was changed by hand since then is not seen.
 func Current() tenancy.Requirement { return current{} }
 
 type current struct{}
@@ -38,17 +40,30 @@ func (current) Met(ctx context.Context, in *tenancy.Installation, t tenancy.Tena
 		return err
 	}
 	version := versionOf(in, schemas)
-	recorded := e.Version == version && e.TenantID == t.ID
 	switch {
-	case tier.Name != "" && !recorded: // a move from another tier tells the ledger nothing
-		return conforms(ctx, in, t)
-	case e.Version == "" || e.TenantID != t.ID:
-		return behind(t, "no run of migrate.Up has brought it to the models "+version+", which are required; run migrate.Up")
-	case e.Version != version:
-		return behind(t, fmt.Sprintf("it was brought to the models %s, and %s are required; run migrate.Up", e.Version, version))
-	default:
+	case e.Version == version && e.TenantID == t.ID:
 		return nil
+	case e.Version == "", tier.Name != "": // a move from another tier tells the ledger nothing
+		return conforms(ctx, in, t)
+	case e.TenantID != t.ID:
+		return behind(t, "no run of migrate.Up has brought it to the models "+version+", which are required; run migrate.Up")
 	}
+	newer, err := isNewer(ctx, in, e.Version, version)
+	if err != nil || newer {
+		return err
+	}
+	return behind(t, fmt.Sprintf("it was brought to the models %s, and %s are required; run migrate.Up", e.Version, version))
+}
+
+// isNewer reports whether a version came to the installation after another one.
+func isNewer(ctx context.Context, in *tenancy.Installation, version, than string) (bool, error) {
+	base, err := in.Base()
+	if err != nil {
+		return false, err
+	}
+	places, err := newLedger(in).places(ctx, base)
+	old, known := places[than]
+	return known && places[version] > old, err
 }
 
 // conforms asks what the tables that a tenant uses lack.

@@ -74,6 +74,9 @@ func (m *Migrator) prepare(ctx context.Context, tenants []tenancy.Tenant) (map[*
 		if err := m.ledger.create(ctx); err != nil {
 			return nil, err
 		}
+		if err := m.order(ctx); err != nil {
+			return nil, err
+		}
 	}
 	known, err := m.recall(ctx, tenants)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"sync/atomic"
 
 	"gorm.io/gorm"
 
@@ -20,6 +21,8 @@ type Migrator struct {
 	in     *tenancy.Installation
 	tiers  []*tier
 	ledger ledger
+
+	ordered atomic.Bool // the models have a place in the ledger
 }
 
 // New returns a migrator for the handle db, on which the plugin was installed. It

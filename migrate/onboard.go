@@ -26,6 +26,11 @@ func (m *tier) onboard(ctx context.Context, t tenancy.Tenant) error {
 	if err != nil {
 		return err
 	}
+	if kept {
+		if err := m.order(ctx); err != nil {
+			return err
+		}
+	}
 	version, err := m.version()
 	if err != nil {
 		return err
@@ -54,6 +59,9 @@ func (m *tier) onboard(ctx context.Context, t tenancy.Tenant) error {
 		return err
 	}
 	if err := m.ledger.create(ctx); err != nil {
+		return err
+	}
+	if err := m.order(ctx); err != nil {
 		return err
 	}
 	return m.ledger.write(ctx, base, e)

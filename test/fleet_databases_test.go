@@ -282,7 +282,7 @@ func TestFleetDatabasesKilled(t *testing.T) {
 		h.site(t, fleetModels()).up(t, all[:databasesSize/2])
 		admin := h.superuser(t)
 		later := h.site(t, laterModels())
-		version := "SELECT count(DISTINCT version) FROM tenancy_ledger"
+		version := "SELECT count(DISTINCT version) FROM tenancy_ledger WHERE tenant_id <> ''"
 		child := exec.Command(os.Args[0], "-test.run=^$")
 		child.Env = append(os.Environ(), databasesEnv+"="+h.driver+" "+h.prefix+" "+h.dsn)
 		must(t, child.Start())
