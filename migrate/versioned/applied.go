@@ -63,7 +63,7 @@ func missingTable(err error) bool {
 	if errors.As(err, &state) {
 		return state.SQLState() == "42P01" || state.SQLState() == "3F000"
 	}
-	return strings.Contains(err.Error(), "no such table")
+	return strings.Contains(err.Error(), "no such table") || strings.Contains(err.Error(), "Error 1146 (")
 }
 
 // pool lends the pool that a tenant's migrations run on.

@@ -16,9 +16,15 @@ import (
 // transaction, and its own transactions are savepoints.
 func pinned(tx gorm.ConnPool) *sql.DB { return sql.OpenDB(&pin{tx: tx}) }
 
+// pinnedSession makes a database of the one connection of a transaction, whose locks are the
+// session's. Its own transactions end that transaction, and are whole ones: on MySQL, which
+// commits whenever structures change, no savepoint would last.
+func pinnedSession(tx gorm.ConnPool) *sql.DB { return sql.OpenDB(&pin{tx: tx, session: true}) }
+
 type pin struct {
-	tx     gorm.ConnPool
-	points atomic.Int64
+	tx      gorm.ConnPool
+	session bool
+	points  atomic.Int64
 }
 
 // Connect implements driver.Connector.
@@ -56,8 +62,12 @@ func plainArgs(args []driver.NamedValue) []any {
 	return values
 }
 
-// BeginTx sets a savepoint.
+// BeginTx sets a savepoint, or begins a transaction of the session.
 func (c *pinnedConn) BeginTx(ctx context.Context, _ driver.TxOptions) (driver.Tx, error) {
+	if c.session {
+		tx := transaction{c, context.WithoutCancel(ctx)}
+		return tx, tx.exec("START TRANSACTION")
+	}
 	s := savepoint{c, context.WithoutCancel(ctx), fmt.Sprintf("migration_%d", c.points.Add(1))}
 	return s, s.exec("SAVEPOINT ")
 }
@@ -96,6 +106,21 @@ func (s savepoint) Commit() error { return s.exec("RELEASE SAVEPOINT ") }
 func (s savepoint) Rollback() error {
 	return errors.Join(s.exec("ROLLBACK TO SAVEPOINT "), s.exec("RELEASE SAVEPOINT "))
 }
+
+// transaction is one of the session's own.
+type transaction struct {
+	conn *pinnedConn
+	ctx  context.Context //nolint:containedctx // driver.Tx has none
+}
+
+func (t transaction) exec(verb string) error {
+	_, err := t.conn.tx.ExecContext(t.ctx, verb)
+	return err
+}
+
+func (t transaction) Commit() error { return t.exec("COMMIT") }
+
+func (t transaction) Rollback() error { return t.exec("ROLLBACK") }
 
 // pinnedStmt is a statement that is prepared each time.
 type pinnedStmt struct {

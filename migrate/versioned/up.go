@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"sync"
 
 	"github.com/pressly/goose/v3"
@@ -30,7 +31,10 @@ import (
 // a connection of the pool. A pooler that does not pass search_path on when a session starts
 // is noticed, and the tenant fails. On SQLite all migrations of a tenant are one
 // transaction, those that say NO TRANSACTION too, with foreign keys off and checked at
-// its end.
+// its end. On MySQL and MariaDB, where each tenant has to have a database of its own, all is
+// done on the connection that holds the lock. There every change of structures is committed
+// at once: of a migration that fails in the middle, what it did before remains, so let
+// each do one thing, or what can be repeated. The DSN needs parseTime=true.
 //
 // Where tenants have schemas, nothing is done for anybody if a file names a schema, other
 // than to read or refer to a shared model's table, or sets search_path:
@@ -113,6 +117,9 @@ func bindingOf(in *tenancy.Installation, t tenancy.Tenant) (tenancy.Binding, err
 	if err == nil && b.Names.Prefix != "" {
 		err = &tenancy.Error{Kind: tenancy.ErrUnsupportedDialect, Detail: "tenants have prefixes here, which the SQL of a migration cannot be given with certainty; use a file for each tenant (strategies.Database), or migrate.Up"}
 	}
+	if err == nil && in.Dialect() == "mysql" && b.Pool == nil {
+		err = &tenancy.Error{Kind: tenancy.ErrUnsupportedDialect, Detail: "on MySQL and MariaDB versioned migrations need a database for each tenant (strategies.Database, or strategies.Schema with its field Database); use migrate.Up for tables that tenants share"}
+	}
 	return b, err
 }
 
@@ -194,6 +201,11 @@ func (m *Migrator) run(ctx context.Context, t tenancy.Tenant, b tenancy.Binding,
 		if err := m.rest(ctx, tx); err != nil {
 			return err
 		}
+		restore, err := m.limit(ctx, tx)
+		if err != nil {
+			return err
+		}
+		defer func() { err = joined(err, restore()) }()
 		db := open(tx)
 		defer func() {
 			if closeErr := db.Close(); err == nil {
@@ -206,6 +218,28 @@ func (m *Migrator) run(ctx context.Context, t tenancy.Tenant, b tenancy.Binding,
 		}
 		return w.reason(pooled(do(ctx, g)))
 	})
+}
+
+// limit sets the limits of the options for the session, where nothing less lasts, and
+// returns what takes them back.
+func (m *Migrator) limit(ctx context.Context, tx gorm.ConnPool) (restore func() error, err error) {
+	lock, _ := m.runner.Limits()
+	if m.in.Dialect() != "mysql" || lock <= 0 {
+		return func() error { return nil }, nil
+	}
+	const set = "SET SESSION lock_wait_timeout = %d, innodb_lock_wait_timeout = %d"
+	var tables, rows int64
+	if err := tx.QueryRowContext(ctx, "SELECT @@lock_wait_timeout, @@innodb_lock_wait_timeout").Scan(&tables, &rows); err != nil {
+		return nil, err
+	}
+	seconds := int64(math.Ceil(lock.Seconds()))
+	if _, err := tx.ExecContext(ctx, fmt.Sprintf(set, seconds, seconds)); err != nil {
+		return nil, err
+	}
+	return func() error {
+		_, err := tx.ExecContext(context.WithoutCancel(ctx), fmt.Sprintf(set, tables, rows))
+		return err
+	}, nil
 }
 
 // rest makes PostgreSQL let go of the snapshot of the last query in tx, which it keeps
@@ -224,8 +258,11 @@ func ownStructures(b tenancy.Binding) bool { return b.Names.Schema != "" || b.Po
 // opener makes what opens a database in which everything is the tenant's. It asks the pool
 // now: the lock may take its last connection.
 func (m *Migrator) opener(ctx context.Context, pool *sql.DB, b tenancy.Binding, w *watch) (func(tx gorm.ConnPool) *sql.DB, error) {
-	if m.in.Dialect() == "sqlite" {
+	switch m.in.Dialect() {
+	case "sqlite":
 		return pinned, nil
+	case "mysql":
+		return pinnedSession, nil
 	}
 	config, err := configOf(ctx, pool)
 	if err != nil {

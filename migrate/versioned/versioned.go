@@ -48,7 +48,7 @@ type Migrator struct {
 //
 // It returns [tenancy.ErrNotInstalled] without the plugin, [tenancy.ErrConfig] where the
 // migrations cannot be read, and [tenancy.ErrUnsupportedDialect] for databases other than
-// PostgreSQL and SQLite.
+// PostgreSQL, SQLite, MySQL and MariaDB.
 func New(db *gorm.DB, config Config, options ...migrate.Option) (*Migrator, error) {
 	in, err := tenancy.Installed(db)
 	if err != nil {
@@ -73,10 +73,10 @@ func New(db *gorm.DB, config Config, options ...migrate.Option) (*Migrator, erro
 }
 
 // dialects are goose's names of the databases that this package knows how to bind.
-var dialects = map[string]goose.Dialect{"postgres": goose.DialectPostgres, "sqlite": goose.DialectSQLite3}
+var dialects = map[string]goose.Dialect{"postgres": goose.DialectPostgres, "sqlite": goose.DialectSQLite3, "mysql": goose.DialectMySQL}
 
 func unsupported(dialect string) error {
-	return &tenancy.Error{Kind: tenancy.ErrUnsupportedDialect, Detail: fmt.Sprintf("versioned migrations know PostgreSQL and SQLite, and this is %q; use migrate.Up", dialect)}
+	return &tenancy.Error{Kind: tenancy.ErrUnsupportedDialect, Detail: fmt.Sprintf("versioned migrations know PostgreSQL, SQLite, MySQL and MariaDB, and this is %q; use migrate.Up", dialect)}
 }
 
 func badConfig(cause error) error {
