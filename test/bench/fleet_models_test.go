@@ -1,7 +1,8 @@
 package bench
 
-// columns are ten, and three of them have an index.
-type columns struct {
+// Columns are ten, and three of them have an index. GORM passes over embedded structs that
+// are not exported.
+type Columns struct {
 	ID uint
 	C1 string `gorm:"size:100;index"`
 	C2 int    `gorm:"index"`
@@ -31,26 +32,26 @@ type changed struct {
 func (changed) TableName() string { return "t01" }
 
 type (
-	t01 struct{ columns }
-	t02 struct{ columns }
-	t03 struct{ columns }
-	t04 struct{ columns }
-	t05 struct{ columns }
-	t06 struct{ columns }
-	t07 struct{ columns }
-	t08 struct{ columns }
-	t09 struct{ columns }
-	t10 struct{ columns }
-	t11 struct{ columns }
-	t12 struct{ columns }
-	t13 struct{ columns }
-	t14 struct{ columns }
-	t15 struct{ columns }
-	t16 struct{ columns }
-	t17 struct{ columns }
-	t18 struct{ columns }
-	t19 struct{ columns }
-	t20 struct{ columns }
+	t01 struct{ Columns }
+	t02 struct{ Columns }
+	t03 struct{ Columns }
+	t04 struct{ Columns }
+	t05 struct{ Columns }
+	t06 struct{ Columns }
+	t07 struct{ Columns }
+	t08 struct{ Columns }
+	t09 struct{ Columns }
+	t10 struct{ Columns }
+	t11 struct{ Columns }
+	t12 struct{ Columns }
+	t13 struct{ Columns }
+	t14 struct{ Columns }
+	t15 struct{ Columns }
+	t16 struct{ Columns }
+	t17 struct{ Columns }
+	t18 struct{ Columns }
+	t19 struct{ Columns }
+	t20 struct{ Columns }
 )
 
 func (t01) TableName() string { return "t01" }
