@@ -45,7 +45,7 @@ func (f *fleet) Survey(_ context.Context, tenants []tenancy.Tenant) (map[string]
 }
 
 func (*fleet) Objects(context.Context, []tenancy.Tenant) (map[string]tenancy.Objects, error) {
-	return nil, nil
+	return map[string]tenancy.Objects{}, nil
 }
 
 func (f *fleet) Apply(ctx context.Context, t tenancy.Tenant, c tenancy.Change) (tenancy.Script, error) {

@@ -19,7 +19,7 @@ func (s *schemas) fence(tx gorm.ConnPool, own string) *ddl.Fence {
 		if len(words) == 0 {
 			return nil
 		}
-		others, err := list(ctx, tx, "SELECT name || ' of the tenant ' || tenant_id FROM "+s.registry()+" WHERE name = ANY ($1::text[])", textArray(words)) //nolint:gosec // a quoted name
+		others, err := list(ctx, tx, "SELECT name || ' of the tenant ' || tenant_id FROM "+s.registry()+" WHERE name = ANY ($1::text[])", textArray(words))
 		if err != nil || len(others) == 0 {
 			return err
 		}

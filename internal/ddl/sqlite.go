@@ -44,7 +44,7 @@ func beginImmediate(ctx context.Context, conn *sql.Conn) error {
 		if err != nil {
 			return err
 		}
-		defer restore() //nolint:contextcheck // also when ctx has ended
+		defer restore()
 	}
 	for moment := time.Millisecond; ; moment = min(2*moment, 100*time.Millisecond) {
 		_, err := conn.ExecContext(ctx, "BEGIN IMMEDIATE")
@@ -71,7 +71,7 @@ func impatient(ctx context.Context, conn *sql.Conn) (restore func(), err error) 
 		return err
 	}
 	return func() {
-		if err := set(context.Background(), own); err != nil {
+		if err := set(context.WithoutCancel(ctx), own); err != nil {
 			_ = conn.Raw(func(any) error { return driver.ErrBadConn })
 		}
 	}, set(ctx, 0)
