@@ -46,10 +46,7 @@ func (s *side) scan(ctx context.Context, t *table, size int, kind func(moved) st
 }
 
 func (s *side) selectBatch(t *table, size, read int, last []any, kind func(moved) string) (string, []any) {
-	values, key := make([]string, len(t.columns)), make([]string, len(t.key))
-	for i, c := range t.columns {
-		values[i] = s.language.value(s.language.quote(c.name), kind(c))
-	}
+	key := make([]string, len(t.key))
 	for i, c := range t.key {
 		key[i] = "m." + s.language.quote(c.name) // the bare name would be the value that is selected
 		if t.unkeyed {
@@ -80,7 +77,16 @@ func (s *side) selectBatch(t *table, size, read int, last []any, kind func(moved
 	if len(key) > 0 {
 		order = " ORDER BY " + strings.Join(key, ", ")
 	}
-	return fmt.Sprintf("SELECT %s FROM %s AS m%s%s LIMIT %d%s", strings.Join(values, ", "), s.table(t.logical), where, order, size, offset), args
+	return fmt.Sprintf("SELECT %s FROM %s AS m%s%s LIMIT %d%s", s.values(t, kind), s.table(t.logical), where, order, size, offset), args
+}
+
+// values selects a table's columns as they are stored.
+func (s *side) values(t *table, kind func(moved) string) string {
+	list := make([]string, len(t.columns))
+	for i, c := range t.columns {
+		list[i] = s.language.value(s.language.quote(c.name), kind(c))
+	}
+	return strings.Join(list, ", ")
 }
 
 // keyOf is the key of a row.
@@ -125,14 +131,10 @@ func (s *side) query(ctx context.Context, pool gorm.ConnPool, t *table, kind fun
 
 // stream reads all rows of a table by one query.
 func (s *side) stream(ctx context.Context, t *table, size int, kind func(moved) string, fn func(batch) error) error {
-	values := make([]string, len(t.columns))
-	for i, c := range t.columns {
-		values[i] = s.language.value(s.language.quote(c.name), kind(c))
-	}
 	where, args := s.where(nil)
 	var rows batch
 	return s.read(ctx, func(pool gorm.ConnPool) error {
-		err := s.query(ctx, pool, t, kind, "SELECT "+strings.Join(values, ", ")+" FROM "+s.table(t.logical)+where, args, func(row []any) error {
+		err := s.query(ctx, pool, t, kind, "SELECT "+s.values(t, kind)+" FROM "+s.table(t.logical)+where, args, func(row []any) error {
 			if rows = append(rows, row); len(rows) < size {
 				return nil
 			}
