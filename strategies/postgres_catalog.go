@@ -87,10 +87,11 @@ const (
 		            ELSE free{pg_get_expr(d.adbin, d.adrelid)} END
 		FROM relations r JOIN pg_attrdef d ON d.adrelid = r.oid
 		JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
-		LEFT JOIN (
-			SELECT p.objid, s.oid, s.relation, s.schema_oid FROM pg_depend p JOIN relations s ON s.oid = p.refobjid
-			WHERE p.classid = 'pg_attrdef'::regclass AND p.refclassid = 'pg_class'::regclass AND p.deptype = 'n' AND s.kind = 'S'
-		) s ON s.objid = d.oid AND s.schema_oid = r.schema_oid`
+		LEFT JOIN LATERAL (
+			SELECT s.oid, s.relname AS relation FROM pg_depend p JOIN pg_class s ON s.oid = p.refobjid
+			WHERE p.classid = 'pg_attrdef'::regclass AND p.objid = d.oid AND p.refclassid = 'pg_class'::regclass AND p.deptype = 'n'
+			  AND s.relkind = 'S' AND s.relnamespace = r.schema_oid LIMIT 1
+		) s ON true`
 
 	writtenDefaults = `
 		SELECT r.schema, 'default of ' || r.relation || '.' || a.attname, trim(free{pg_get_expr(d.adbin, d.adrelid)})
