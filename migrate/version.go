@@ -24,7 +24,8 @@ func versionOf(in *tenancy.Installation, schemas []*schema.Schema) string {
 		note(sum, "table", s.Table)
 		for _, f := range s.Fields {
 			if f.DBName != "" {
-				note(sum, "column", f.DBName, in.Dialector().DataTypeOf(f), f.NotNull, f.Unique, f.PrimaryKey, f.AutoIncrement,
+				own := *f // MySQL's dialect writes to the field that it is asked about
+				note(sum, "column", f.DBName, in.Dialector().DataTypeOf(&own), f.NotNull, f.Unique, f.PrimaryKey, f.AutoIncrement,
 					f.HasDefaultValue, f.DefaultValue, f.Comment, f.IgnoreMigration, sorted(f.TagSettings))
 			}
 		}
