@@ -13,7 +13,14 @@ import (
 )
 
 // prefix keeps tenants apart by the names of their tables.
-type prefix struct{ in *tenancy.Installation }
+type prefix struct {
+	in   *tenancy.Installation
+	turn chan struct{} // who changes structures has it: SQLite lets one write, and others poll
+}
+
+func newPrefix(in *tenancy.Installation) *prefix {
+	return &prefix{in: in, turn: make(chan struct{}, 1)}
+}
 
 func (p *prefix) Bind(t tenancy.Tenant) (tenancy.Binding, error) {
 	of, err := prefixOf(t)
@@ -166,6 +173,12 @@ func (p *prefix) exclusively(ctx context.Context, fn func(tx gorm.ConnPool) erro
 	base, err := p.in.Base()
 	if err != nil {
 		return err
+	}
+	select {
+	case p.turn <- struct{}{}:
+		defer func() { <-p.turn }()
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
 	return ddl.Exclusive(ctx, base, p.in.Dialect(), "prefix", fn)
 }

@@ -79,8 +79,8 @@ func (s Schema) Install(in *tenancy.Installation) (tenancy.Provider, error) {
 		}
 		return s.Database.Install(in)
 	case "sqlite":
-		return &prefixFleet{&prefix{in: in}}, nil
+		return &prefixFleet{newPrefix(in)}, nil
 	default:
-		return &prefix{in: in}, nil
+		return newPrefix(in), nil
 	}
 }
