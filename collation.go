@@ -29,7 +29,8 @@ func (p *physical) exact(field *schema.Field) {
 	if field == nil {
 		return
 	}
-	if kind := strings.ToLower(p.in.dialect.DataTypeOf(field)); plainTextType.MatchString(kind) {
+	own := *field // MySQL's dialect writes to it
+	if kind := strings.ToLower(p.in.dialect.DataTypeOf(&own)); plainTextType.MatchString(kind) {
 		field.DataType = schema.DataType(kind + exactCollation(p.in.Dialect()))
 	}
 }
