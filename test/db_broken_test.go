@@ -68,14 +68,14 @@ var breakables = map[string]func(testing.TB) *breakable{
 				return !strings.HasPrefix(name, "tenant_acme.")
 			})
 		}
-		return &breakable{pair: beside(t), faults: faults[faultySQLite], left: left, whole: []string{"tenant_acme.db"}, stride: 4, beside: beside, dir: filepath.Join(root, "tenants")}
+		return &breakable{pair: beside(t), faults: faults[faultySQLite], left: left, whole: []string{"tenant_acme.db"}, stride: 7, beside: beside, dir: filepath.Join(root, "tenants")}
 	},
 	"postgres": func(t testing.TB) *breakable {
 		h := newSecondHost(servers.NewSecondPostgres(t), "pgx")
 		h.open = func(dsn string) gorm.Dialector {
 			return postgres.New(postgres.Config{DriverName: faultyPgx, DSN: dsn})
 		}
-		return onServer(t, h, faultyPgx, 19, `
+		return onServer(t, h, faultyPgx, 37, `
 			SELECT 'database' FROM pg_database WHERE datname = $1
 			UNION ALL SELECT state || ': ' || query FROM pg_stat_activity WHERE usename = $2 AND state <> 'idle' AND backend_type = 'client backend'
 			UNION ALL SELECT 'lock' FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE l.locktype = 'advisory' AND a.usename = $2`)
@@ -86,7 +86,7 @@ var breakables = map[string]func(testing.TB) *breakable{
 		h.open = func(dsn string) gorm.Dialector {
 			return mysql.New(mysql.Config{DriverName: faultyMySQL, DSN: dsn})
 		}
-		return onServer(t, h, faultyMySQL, 7, `
+		return onServer(t, h, faultyMySQL, 23, `
 			SELECT 'database' FROM information_schema.schemata WHERE schema_name = ?
 			UNION ALL SELECT CONCAT('statement: ', COALESCE(info, command)) FROM information_schema.processlist WHERE user = ? AND command <> 'Sleep'`)
 	},
@@ -289,7 +289,7 @@ func TestDestroyBroken(t *testing.T) {
 // TestProvisionBesideDestroy has two handles provision one tenant at once, and one destroy it while
 // the other provisions: it is whole or gone for both, and can be had and removed again.
 func TestProvisionBesideDestroy(t *testing.T) {
-	rounds := 3
+	rounds := 2
 	if os.Getenv("TENANCY_TEST_LONG") != "" {
 		rounds = 50
 	}

@@ -46,7 +46,7 @@ func TestDatabaseBudget(t *testing.T) {
 	const budget, workers = 40, 64
 	for name, newHost := range map[string]func(testing.TB) host{"postgres": newPostgresHost, "mysql": newMySQLHost} {
 		t.Run(name, func(t *testing.T) {
-			n, span := 60, 2*time.Second
+			n, span := 30, time.Second
 			if os.Getenv("TENANCY_TEST_LONG") != "" {
 				n, span = 500, 20*time.Second
 			}

@@ -84,7 +84,7 @@ var rawWrites = map[string]func(db *gorm.DB) error{
 // TestMoveFrozen: while a tenant is moved, its writes are refused whatever they are made by, in
 // this process and another; it reads on, and others write.
 func TestMoveFrozen(t *testing.T) {
-	eachMoving(t, func(t *testing.T, s *moving) {
+	eachMovingAtOnce(t, func(t *testing.T, s *moving) {
 		s.provision(t, "acme", "globex")
 		s.fill(t, "globex", 3)
 		s.fill(t, "acme", 3)

@@ -19,7 +19,7 @@ func TestMoveKilled(t *testing.T) {
 		s.provision(t, "acme", "globex")
 		s.fill(t, "globex", 2)
 		s.fill(t, "acme", 3)
-		s.killedAtEach(t, map[string]int{"sqlite": 7, "postgres": 173, "mysql": 311}[s.db.Name()])
+		s.killedAtEach(t, map[string]int{"sqlite": 7, "postgres": 293, "mysql": 311}[s.db.Name()])
 	})
 }
 

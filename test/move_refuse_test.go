@@ -25,7 +25,7 @@ func (s *moving) whole(t testing.TB, n int) {
 // TestMoveTakenKeys: a tenant does not come into common tables with a key that is another's,
 // and is told which. Where tables are its own, keys are.
 func TestMoveTakenKeys(t *testing.T) {
-	eachMoving(t, func(t *testing.T, s *moving) {
+	eachMovingAtOnce(t, func(t *testing.T, s *moving) {
 		s.provision(t, "acme", "globex")
 		s.fill(t, "acme", 3)
 		s.move(t, hybrid.TierPremium)
@@ -78,7 +78,7 @@ func TestMoveLosesNothing(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			eachMoving(t, func(t *testing.T, s *moving) {
+			eachMovingAtOnce(t, func(t *testing.T, s *moving) {
 				s.provision(t, "acme", "globex")
 				s.fill(t, "globex", 2)
 				s.fill(t, "acme", 3)
@@ -129,7 +129,7 @@ func (s *moving) directly(t testing.TB, statement string) {
 
 // TestMoveOccupied: a tenant that has rows in the other tier already is not moved over them.
 func TestMoveOccupied(t *testing.T) {
-	eachMoving(t, func(t *testing.T, s *moving) {
+	eachMovingAtOnce(t, func(t *testing.T, s *moving) {
 		s.provision(t, "acme", "globex")
 		s.fill(t, "globex", 2)
 		s.fill(t, "acme", 3)
@@ -152,7 +152,7 @@ var errFlip = errors.New("the directory is down")
 
 // TestMoveFlip: what Flip returns comes back as it is, and it is called again.
 func TestMoveFlip(t *testing.T) {
-	eachMoving(t, func(t *testing.T, s *moving) {
+	eachMovingAtOnce(t, func(t *testing.T, s *moving) {
 		s.provision(t, "acme", "globex")
 		s.fill(t, "globex", 2)
 		s.fill(t, "acme", 3)
@@ -178,7 +178,7 @@ func TestMoveFlip(t *testing.T) {
 
 // TestMoveAbandon gives up in the middle of the copy.
 func TestMoveAbandon(t *testing.T) {
-	eachMoving(t, func(t *testing.T, s *moving) {
+	eachMovingAtOnce(t, func(t *testing.T, s *moving) {
 		s.provision(t, "acme", "globex")
 		s.fill(t, "globex", 2)
 		s.fill(t, "acme", 3)
@@ -210,7 +210,7 @@ func TestMoveAbandon(t *testing.T) {
 // TestMoveKeepSource keeps the source frozen until Finish, and takes along what was written since
 // on the way back.
 func TestMoveKeepSource(t *testing.T) {
-	eachMoving(t, func(t *testing.T, s *moving) {
+	eachMovingAtOnce(t, func(t *testing.T, s *moving) {
 		s.provision(t, "acme", "globex")
 		s.fill(t, "globex", 2)
 		s.fill(t, "acme", 3)

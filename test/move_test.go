@@ -89,6 +89,18 @@ func eachMoving(t *testing.T, fn func(t *testing.T, s *moving)) {
 	}
 }
 
+// eachMovingAtOnce is eachMoving for tests that break no driver and measure no time: the kinds
+// of one test run beside each other.
+func eachMovingAtOnce(t *testing.T, fn func(t *testing.T, s *moving)) {
+	t.Helper()
+	for _, k := range movingKinds {
+		t.Run(k.name, func(t *testing.T) {
+			t.Parallel()
+			fn(t, k.open(t))
+		})
+	}
+}
+
 var acme = tenancy.Tenant{ID: "acme"}
 
 func (s *moving) move(t testing.TB, to string, options ...hybrid.MoveOption) *hybrid.MoveReport {
@@ -100,7 +112,7 @@ func (s *moving) move(t testing.TB, to string, options ...hybrid.MoveOption) *hy
 
 // TestMove promotes a tenant and demotes it again.
 func TestMove(t *testing.T) {
-	eachMoving(t, func(t *testing.T, s *moving) {
+	eachMovingAtOnce(t, func(t *testing.T, s *moving) {
 		s.provision(t, "acme", "globex")
 		s.fill(t, "globex", 4)
 		s.fill(t, "acme", 12) // as text, 10 comes before 2
