@@ -29,11 +29,11 @@ func surveyQuery(n int, f form, selection string) string {
 	if n <= fewSchemas {
 		relations = fewRelations
 	}
-	objects := []string{relationObjects, columnObjects, constraintObjects, incomingObjects, policyObjects, triggerObjects}
+	objects := []string{relationObjects, constraintObjects, incomingObjects, policyObjects, triggerObjects}
 	if f == fingerprints {
-		objects = append(objects, plainDefaults, plainIndexes, indexColumns)
+		objects = append(objects, plainColumns, plainDefaults, plainIndexes, indexColumns)
 	} else {
-		objects = append(objects, writtenDefaults, writtenIndexes)
+		objects = append(objects, writtenColumns, writtenDefaults, writtenIndexes)
 	}
 	text := "WITH schemas AS MATERIALIZED (" + wantedSchemas + "), relations AS MATERIALIZED (" + relations + "), objects AS (" + strings.Join(objects, " UNION ALL ") + ") " + selection
 	return free.Replace(text)
@@ -69,9 +69,16 @@ const (
 		       CASE WHEN kind IN ('v', 'm') THEN free{pg_get_viewdef(oid)} ELSE '' END AS definition
 		FROM relations`
 
-	columnObjects = `
+	// The server's own types have the same numbers everywhere.
+	plainColumns = `
 		SELECT schema, 'column ' || relation || '.' || a.attname,
-		       trim(free{format_type(a.atttypid, a.atttypmod)}) || CASE WHEN a.attnotnull THEN ' not null' ELSE '' END ||
+		       CASE WHEN a.atttypid < 16384 THEN a.atttypid || ' ' || a.atttypmod ELSE trim(free{format_type(a.atttypid, a.atttypmod)}) END ||` + columnProperties
+
+	writtenColumns = `
+		SELECT schema, 'column ' || relation || '.' || a.attname,
+		       trim(free{format_type(a.atttypid, a.atttypmod)}) ||` + columnProperties
+
+	columnProperties = ` CASE WHEN a.attnotnull THEN ' not null' ELSE '' END ||
 		       CASE a.attidentity WHEN '' THEN '' WHEN 'a' THEN ' identity always' ELSE ' identity' END ||
 		       CASE WHEN a.attgenerated = '' THEN '' ELSE ' generated' END ||
 		       CASE WHEN a.attcollation IN (0, 100) THEN '' ELSE ' collation ' || (SELECT quote_ident(collname) FROM pg_collation o WHERE o.oid = a.attcollation) END
@@ -107,9 +114,8 @@ const (
 		       CASE WHEN i.indpred IS NULL AND i.indexprs IS NULL THEN '' ELSE free{pg_get_indexdef(i.indexrelid)} END` + indexJoin
 
 	indexColumns = `
-		SELECT r.schema, 'index ' || r.relation || '.' || c.relname || ' ' || key.place, a.attname::text` + indexJoin + `
-		CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY key (number, place)
-		JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum = key.number`
+		SELECT r.schema, 'index ' || r.relation || '.' || c.relname || ' ' || array_position(i.indkey::int2[], a.attnum), a.attname::text` + indexJoin + `
+		JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum = ANY (i.indkey::int2[])`
 
 	writtenIndexes = `
 		SELECT r.schema, 'index ' || r.relation || '.' || c.relname,
