@@ -127,7 +127,7 @@ func (s *schemas) dry(ctx context.Context, b tenancy.Binding, models []any) (ten
 	if err := tenancy.Settle(ctx, tx, lookingUp); err != nil {
 		return tenancy.Script{}, err
 	}
-	statements, err := s.in.Pending(ctx, tx, b, models)
+	statements, err := s.in.Pending(ctx, s.fence(tx, b.Names.Schema), b, models)
 	return tenancy.Script{Statements: statements, New: !there}, err
 }
 
