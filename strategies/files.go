@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -30,6 +31,7 @@ type files struct {
 	root  *os.Root
 	pools *pools.Cache[opened]
 	dying sync.Map // names of files that are being removed
+	made  sync.Map // names of drafts that are being made
 
 	removals singleflight.Group
 }
@@ -277,6 +279,8 @@ func (f *files) Provision(ctx context.Context, t tenancy.Tenant) error {
 // that is there now: somebody else may have been faster.
 func (f *files) create(ctx context.Context, pool filePool, fill filling) (won bool, err error) {
 	draft := pool.name + drafts + rand.Text()
+	f.made.Store(draft, true)
+	defer f.made.Delete(draft)
 	empty, err := f.root.OpenFile(draft, os.O_CREATE|os.O_EXCL|os.O_RDWR, fileMode)
 	if err != nil {
 		return false, fileError(pool.id, err)
@@ -347,12 +351,16 @@ func (f *files) Destroy(ctx context.Context, t tenancy.Tenant) error {
 	return err
 }
 
-// sweep removes the drafts of a tenant's file. A process that was killed leaves such, and
-// between Link and the end of create one is the tenant's own file by another name.
+// sweep removes the drafts of a tenant's file that this process is not making. A process
+// that was killed leaves such, and between Link and the end of create one is the tenant's own
+// file by another name.
 func (f *files) sweep(pool filePool) error {
 	drafts, err := fs.Glob(f.root.FS(), pool.name+drafts+"*")
 	for _, draft := range drafts {
-		err = joined(err, f.remove(draft))
+		name, _, _ := strings.Cut(draft, "-journal") // what SQLite puts beside it goes with it
+		if _, making := f.made.Load(name); !making {
+			err = joined(err, f.remove(draft))
+		}
 	}
 	if err != nil {
 		return fileError(pool.id, err)
