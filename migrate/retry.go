@@ -44,7 +44,7 @@ func passing(err error) bool {
 		return true
 	case state == "40001", state == "40P01": // serialization failure, deadlock
 		return true
-	case strings.Contains(err.Error(), "Error 1213 ("), strings.Contains(err.Error(), "Error 1040"): // MySQL: deadlock, too many connections
+	case ddl.MySQLError(err, 1213, 1040): // deadlock, too many connections
 		return true
 	case state == "57P01", state == "57P02", state == "57P03", state == "53300": // shutdown, crash, starting up, too many connections
 		return true

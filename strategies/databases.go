@@ -16,6 +16,7 @@ import (
 
 	"github.com/gormtenancy/tenancy"
 	"github.com/gormtenancy/tenancy/internal/budget"
+	"github.com/gormtenancy/tenancy/internal/ddl"
 	"github.com/gormtenancy/tenancy/internal/names"
 	"github.com/gormtenancy/tenancy/internal/pools"
 )
@@ -308,27 +309,28 @@ func absent(err error) bool {
 	if errors.As(err, &state) {
 		return state.SQLState() == "3D000"
 	}
-	return err != nil && strings.Contains(err.Error(), "Error 1049 (")
+	return ddl.MySQLError(err, 1049)
 }
 
 // Verify asks the database whose it is, and compares its tables with the models: on a new
 // connection, since those of the pool remember what tables were like.
 func (d *databases) Verify(ctx context.Context, t tenancy.Tenant) error {
-	at, err := d.place(t)
+	pool, err := d.pool(t)
 	if err != nil {
 		return err
 	}
-	_, release, err := (&databasePool{d, at}).lease(ctx)
+	_, release, err := pool.lease(ctx)
 	if err != nil {
 		return err
 	}
 	release()
+	at := pool.at
 	var compared error
 	err = d.visit(ctx, at, func(db *sql.DB) error {
 		if stage, err := d.stage(ctx, db, at); err != nil || stage != whole { // not only when the pool was opened
 			return missing(t, err)
 		}
-		differences, err := pending(ctx, d.in, db, d.binding(at))
+		differences, err := pending(ctx, d.in, db, pool.binding())
 		if compared = err; err == nil {
 			compared = drifted(t, differences)
 		}

@@ -8,6 +8,7 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/gormtenancy/tenancy"
+	"github.com/gormtenancy/tenancy/internal/ddl"
 )
 
 // stage is how far a tenant's database has come. It is written in the database itself.
@@ -63,7 +64,7 @@ func (d *databases) registered(ctx context.Context, pool gorm.ConnPool) (bool, e
 	}
 	// Not by the catalog: there, names that differ in case alone may be equal.
 	rows, err := list(ctx, pool, "SELECT name FROM "+quoteMySQL(table)+" LIMIT 1")
-	if err != nil && strings.Contains(err.Error(), "Error 1146 (") {
+	if ddl.MySQLError(err, 1146) {
 		return false, nil
 	}
 	return len(rows) > 0, err

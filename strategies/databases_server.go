@@ -12,6 +12,7 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/gormtenancy/tenancy"
+	"github.com/gormtenancy/tenancy/internal/ddl"
 )
 
 // serverDialect is how databases are found, created and dropped on a kind of server.
@@ -160,7 +161,7 @@ func killMySQL(ctx context.Context, db *sql.DB, session string) error {
 		return err
 	}
 	_, err := db.ExecContext(ctx, "KILL "+session)
-	if err != nil && (strings.Contains(err.Error(), "Error 1094 (") || strings.Contains(err.Error(), "Error 1095 (")) {
+	if ddl.MySQLError(err, 1094, 1095) {
 		return nil
 	}
 	return err

@@ -357,7 +357,7 @@ func (f *files) Destroy(ctx context.Context, t tenancy.Tenant) error {
 func (f *files) sweep(pool filePool) error {
 	drafts, err := fs.Glob(f.root.FS(), pool.name+drafts+"*")
 	for _, draft := range drafts {
-		name, _, _ := strings.Cut(draft, "-journal") // what SQLite puts beside it goes with it
+		name := strings.TrimSuffix(draft, "-journal") // what SQLite puts beside it goes with it
 		if _, making := f.made.Load(name); !making {
 			err = joined(err, f.remove(draft))
 		}

@@ -83,6 +83,27 @@ func TestPGRoundTrips(t *testing.T) {
 	}
 }
 
+// TestPGNoPipeline: a read with its settings takes begin, settings, statement and commit where
+// the pipeline is turned off, and one round trip where it is not.
+func TestPGNoPipeline(t *testing.T) {
+	for _, k := range pgKinds {
+		t.Run(k.name, func(t *testing.T) {
+			for slow, want := range map[bool]int64{false: 1, true: 4} {
+				server := newPG(t)
+				wire := servers.NewWire(t, server.DSN)
+				s := openPG(t, server, k, pgSetup{dsn: wire.DSN, conns: 1, slow: slow})
+				s.provision(t, "acme")
+				must(t, s.as("acme").Create(&folio{ID: 1, Owner: "acme"}).Error)
+				read := func() { must(t, s.as("acme").First(&folio{}, 1).Error) }
+				read() // what is prepared is prepared
+				if got := wire.Trips(read); got != want {
+					t.Errorf("NoPipeline %v: %d round trips, want %d", slow, got, want)
+				}
+			}
+		})
+	}
+}
+
 // TestPGRoundTripsOfGORM keeps the column of plain GORM honest.
 func TestPGRoundTripsOfGORM(t *testing.T) {
 	server := newPG(t)

@@ -7,11 +7,15 @@ type Use struct {
 	holders int // guarded by the budget's mutex
 }
 
-// Release ends the use, once everybody who holds it has released it. It blocks on nothing.
+// Release ends the use, once everybody who holds it has released it. It blocks on nothing,
+// and does nothing to a use that has ended.
 func (u *Use) Release() {
 	b := u.budget
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if u.holders == 0 {
+		return
+	}
 	if u.holders--; u.holders > 0 {
 		return
 	}

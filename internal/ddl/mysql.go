@@ -88,8 +88,10 @@ func (s Session) Run(ctx context.Context, db *sql.DB, fn func(tx gorm.ConnPool) 
 	if err != nil {
 		return err
 	}
-	defer func() { //nolint:contextcheck // also when ctx has ended
-		if assign(context.Background(), conn, before) != nil {
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
+		defer cancel()
+		if assign(ctx, conn, before) != nil {
 			_ = conn.Raw(func(any) error { return driver.ErrBadConn })
 		}
 	}()
@@ -137,10 +139,11 @@ func assign(ctx context.Context, conn *sql.Conn, variables []Variable) error {
 }
 
 // MySQLError recognises an error of MySQL or MariaDB by one of some numbers, as the driver
-// writes it.
+// writes it: with a SQLSTATE, or without where the server has sent none.
 func MySQLError(err error, numbers ...int) bool {
 	return err != nil && slices.ContainsFunc(numbers, func(number int) bool {
-		return strings.Contains(err.Error(), "Error "+strconv.Itoa(number)+" (")
+		begins := "Error " + strconv.Itoa(number)
+		return strings.Contains(err.Error(), begins+" (") || strings.Contains(err.Error(), begins+":")
 	})
 }
 

@@ -26,7 +26,7 @@ func exclusiveSQLite(ctx context.Context, conn *sql.Conn, fn func(tx gorm.ConnPo
 		if _, err := conn.ExecContext(ctx, "PRAGMA foreign_keys = OFF"); err != nil {
 			return err
 		}
-		defer restoreForeignKeys(conn) //nolint:contextcheck // also when ctx has ended
+		defer restoreForeignKeys(ctx, conn)
 	}
 	return inWriteTransaction(ctx, conn, func(tx gorm.ConnPool) error {
 		if err := fn(tx); err != nil || !enforced {
@@ -83,8 +83,8 @@ func Busy(err error) bool {
 }
 
 // restoreForeignKeys gives the connection back as it was, or not at all.
-func restoreForeignKeys(conn *sql.Conn) {
-	if _, err := conn.ExecContext(context.Background(), "PRAGMA foreign_keys = ON"); err != nil {
+func restoreForeignKeys(ctx context.Context, conn *sql.Conn) {
+	if _, err := conn.ExecContext(context.WithoutCancel(ctx), "PRAGMA foreign_keys = ON"); err != nil {
 		_ = conn.Raw(func(any) error { return driver.ErrBadConn })
 	}
 }

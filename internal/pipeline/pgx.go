@@ -125,7 +125,7 @@ func (s *sent) failed(err error) error {
 	_ = s.answers.Close()
 	s.traced(err)
 	s.session.forget(s.message.text)
-	if unplanned(err) {
+	if s.message.unplanned(err) {
 		return errors.Join(routing.ErrNoPipeline, err)
 	}
 	return err
@@ -142,15 +142,18 @@ func (s *sent) end() error {
 }
 
 // unplanned recognises the failure of what was prepared, rather than of what was asked:
-// its plan no longer fits, or is gone, or its parameters have other types in this schema.
-func unplanned(err error) bool {
+// its plan no longer fits, or is gone; or what was borrowed from another schema: here the
+// parameters have other types.
+func (m *message) unplanned(err error) bool {
 	var answered *pgconn.PgError
 	if !errors.As(err, &answered) {
 		return false
 	}
 	switch answered.Code {
-	case "0A000", "26000", "08P01", "42804", "42883":
+	case "0A000", "26000", "08P01":
 		return true
+	case "42804", "42883":
+		return m.statement != nil && m.statement.borrowed
 	default:
 		return false
 	}

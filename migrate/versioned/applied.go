@@ -10,6 +10,7 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/gormtenancy/tenancy"
+	"github.com/gormtenancy/tenancy/internal/ddl"
 )
 
 // history is the versions that a tenant has.
@@ -63,7 +64,7 @@ func missingTable(err error) bool {
 	if errors.As(err, &state) {
 		return state.SQLState() == "42P01" || state.SQLState() == "3F000"
 	}
-	return strings.Contains(err.Error(), "no such table") || strings.Contains(err.Error(), "Error 1146 (")
+	return strings.Contains(err.Error(), "no such table") || ddl.MySQLError(err, 1146)
 }
 
 // pool lends the pool that a tenant's migrations run on.
