@@ -9,7 +9,6 @@ import (
 	"gorm.io/gorm"
 	"gorm.io/gorm/schema"
 
-	"github.com/gormtenancy/tenancy/internal/ddl"
 	"github.com/gormtenancy/tenancy/internal/names"
 	"github.com/gormtenancy/tenancy/internal/routing"
 )
@@ -102,7 +101,7 @@ func (m *tenantMigrator) autoMigrateUnlisted(ctx context.Context, values []any) 
 		return err
 	}
 	defer release()
-	return ddl.Exclusive(ctx, pool, m.in.Dialect(), m.in.provider.Group(m.route.scope.tenant), func(tx gorm.ConnPool) error {
+	return m.in.Exclusive(ctx, pool, m.route.scope.tenant, m.route.binding, func(tx gorm.ConnPool) error {
 		if err := routing.Settle(ctx, tx, m.route.binding.Settings); err != nil {
 			return err
 		}

@@ -11,6 +11,7 @@ import (
 	"gorm.io/gorm/callbacks"
 	"gorm.io/gorm/schema"
 
+	"github.com/gormtenancy/tenancy/internal/ddl"
 	"github.com/gormtenancy/tenancy/internal/names"
 )
 
@@ -63,7 +64,20 @@ func (in *Installation) newPhysical(ctx context.Context, pool gorm.ConnPool, b B
 		UpdateClauses: withoutNarrow(registered.Update().Clauses),
 		DeleteClauses: withoutNarrow(registered.Delete().Clauses),
 	})
+	if in.Dialect() == "postgres" {
+		_ = db.Callback().Row().Before("gorm:row").Register("tenancy:own_schema", ownSchema)
+		_ = db.Callback().Query().Before("gorm:query").Register("tenancy:own_schema", ownSchema)
+	}
 	return &physical{in: in, db: db, binding: b, done: map[*schema.Schema]bool{}}, nil
+}
+
+// ownSchema keeps the migrator's questions to the tenant's schema.
+func ownSchema(db *gorm.DB) {
+	asked := db.Statement.SQL.String()
+	if own := ddl.OwnSchema(asked); own != asked {
+		db.Statement.SQL.Reset()
+		db.Statement.SQL.WriteString(own)
+	}
 }
 
 // prepare gives the schemas of values, and all that hang on them, their physical

@@ -291,16 +291,7 @@ func (r *route) explain(err error) error {
 // does not let anybody in yet (57P03). What breaks later is the driver's to report.
 func unreachable(err error) bool {
 	var network *net.OpError
-	return errors.As(err, &network) && network.Op == "dial" || sqlState(err) == "57P03"
-}
-
-// sqlState returns the SQLSTATE of an error, or "".
-func sqlState(err error) string {
-	var state interface{ SQLState() string }
-	if errors.As(err, &state) {
-		return state.SQLState()
-	}
-	return ""
+	return errors.As(err, &network) && network.Op == "dial" || ddl.SQLState(err) == "57P03"
 }
 
 // missingTable recognises a complaint that a table, schema or database is not there.
@@ -309,7 +300,7 @@ func missingTable(err error) bool {
 	if errors.As(err, &numbered) {
 		return numbered.SQLErrorNumber() == 208
 	}
-	switch sqlState(err) {
+	switch ddl.SQLState(err) {
 	case "":
 		return strings.Contains(err.Error(), "no such table") || ddl.MySQLError(err, 1146, 1049)
 	case "42P01":
@@ -325,7 +316,7 @@ func missingTable(err error) bool {
 
 // violatesPolicy recognises a row that row-level security refuses.
 func violatesPolicy(err error) bool {
-	return sqlState(err) == "42501" && strings.Contains(err.Error(), "row-level security policy")
+	return ddl.SQLState(err) == "42501" && strings.Contains(err.Error(), "row-level security policy")
 }
 
 // quote quotes an identifier as the dialect does.

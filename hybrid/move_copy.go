@@ -253,12 +253,12 @@ func (m *mover) emptied(ctx context.Context, s *side) ([]*table, error) {
 
 // uniqueViolation recognises a key that is there already.
 func uniqueViolation(err error) bool {
-	return sqlState(err) == "23505" || strings.Contains(err.Error(), "UNIQUE constraint failed") || ddl.MySQLError(err, 1062)
+	return ddl.SQLState(err) == "23505" || strings.Contains(err.Error(), "UNIQUE constraint failed") || ddl.MySQLError(err, 1062)
 }
 
 // violation recognises rows that the target does not take.
 func violation(err error) bool {
-	return strings.HasPrefix(sqlState(err), "23") || strings.Contains(err.Error(), "constraint failed") ||
+	return strings.HasPrefix(ddl.SQLState(err), "23") || strings.Contains(err.Error(), "constraint failed") ||
 		ddl.MySQLError(err, 1062, 1048, 1452, 1264, 1265, 1366, 1406, 3819, 4025) // key, null, reference, range, truncated, charset, length, checks of MySQL and MariaDB
 }
 

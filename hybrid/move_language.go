@@ -3,7 +3,6 @@ package hybrid
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -220,15 +219,6 @@ func execAll(ctx context.Context, tx gorm.ConnPool, statements []string) error {
 		}
 	}
 	return nil
-}
-
-// sqlState returns the SQLSTATE of an error, or "".
-func sqlState(err error) string {
-	var state interface{ SQLState() string }
-	if errors.As(err, &state) {
-		return state.SQLState()
-	}
-	return ""
 }
 
 // patiently runs fn again as long as it meets locks of others, until ctx ends.

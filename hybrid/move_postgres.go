@@ -74,7 +74,7 @@ func postgresClear(ctx context.Context, s *side, tables []*table) error {
 // behind it. One move at a time makes and removes triggers.
 func (s *side) briefly(ctx context.Context, logical string, fn func(tx gorm.ConnPool) error) error {
 	locked := func(err error) bool {
-		state := sqlState(err)
+		state := ddl.SQLState(err)
 		return state == "55P03" || state == "40P01" // the lock was not to be had, or a deadlock was resolved
 	}
 	err := patiently(ctx, locked, func() error {

@@ -1,8 +1,8 @@
 package migrate
 
 import (
-	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"sync"
@@ -52,7 +52,7 @@ func (m *Migrator) Up(ctx context.Context, tenants iter.Seq2[tenancy.Tenant, err
 		}
 	})
 	for _, part := range parts {
-		err = cmp.Or(err, part.finish(ctx, r))
+		err = errors.Join(err, part.finish(ctx, r))
 	}
 	if err != nil {
 		return &Report{Results: r.results}, m.failed(err, "up", tenancy.Tenant{})

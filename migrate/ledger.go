@@ -15,7 +15,7 @@ import (
 
 // entry is what a run left of one tenant's structures. A run that was killed goes on by it.
 type entry struct {
-	Name        string `gorm:"primaryKey;size:191"` // as tenancy.Provider.Group has it
+	Name        string `gorm:"primaryKey;size:512"` // as tenancy.Provider.Group has it
 	TenantID    string `gorm:"size:255;not null"`
 	Version     string `gorm:"size:64;not null"`  // of the models
 	Fingerprint string `gorm:"size:191;not null"` // of the structures; empty: not looked at
@@ -147,11 +147,11 @@ func apart(base gorm.ConnPool) bool {
 	return pool
 }
 
-// provisional is an entry as it may be written before its change is committed: without a
-// fingerprint, by which it would be believed.
+// provisional is an entry as it may be written before its change is committed: without what
+// it would be believed by.
 func provisional(base gorm.ConnPool, e entry) entry {
 	if apart(base) {
-		e.Fingerprint = ""
+		e.Version, e.Fingerprint = "", ""
 	}
 	return e
 }

@@ -69,6 +69,9 @@ func (m *tier) groups(tenants []tenancy.Tenant, p *picture) []Group {
 		g := Group{Tier: m.name}
 		key := ""
 		switch {
+		case p != nil && p.found[p.key(t)].Err != nil:
+			g.Note = "its structures cannot be looked at now: " + p.found[p.key(t)].Err.Error()
+			key = "tenant " + t.ID
 		case p != nil:
 			g.Fingerprint = p.fingerprint(t)
 			key = g.Fingerprint

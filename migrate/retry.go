@@ -39,7 +39,7 @@ func passing(err error) bool {
 	if errors.Is(err, driver.ErrBadConn) {
 		return true
 	}
-	switch state := stateOfSQL(err); {
+	switch state := ddl.SQLState(err); {
 	case strings.HasPrefix(state, "08"): // connection exception
 		return true
 	case state == "40001", state == "40P01": // serialization failure, deadlock
@@ -56,13 +56,5 @@ func passing(err error) bool {
 // locked recognises a lock that was waited for in vain: that of another runner, and for one of
 // a table lock_not_available of PostgreSQL and ER_LOCK_WAIT_TIMEOUT of MySQL.
 func locked(err error) bool {
-	return errors.Is(err, ddl.ErrHeld) || stateOfSQL(err) == "55P03" || ddl.MySQLError(err, 1205)
-}
-
-func stateOfSQL(err error) string {
-	var state interface{ SQLState() string }
-	if errors.As(err, &state) {
-		return state.SQLState()
-	}
-	return ""
+	return errors.Is(err, ddl.ErrHeld) || ddl.SQLState(err) == "55P03" || ddl.MySQLError(err, 1205)
 }

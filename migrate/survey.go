@@ -116,7 +116,9 @@ func (p *picture) survey(ctx context.Context, tenants []tenancy.Tenant) error {
 	for _, t := range tenants {
 		structure := found[p.m.provider.Group(t)]
 		p.found[p.key(t)] = structure
-		p.sample[structure.Fingerprint] = t
+		if structure.Err == nil {
+			p.sample[structure.Fingerprint] = t
+		}
 	}
 	return nil
 }
@@ -153,7 +155,7 @@ func (p *picture) untouched(t tenancy.Tenant) bool {
 func (p *picture) drifted(t tenancy.Tenant) bool {
 	left := p.entries[p.key(t)].Fingerprint
 	structure, surveyed := p.found[p.key(t)]
-	return surveyed && left != "" && left != structure.Fingerprint
+	return surveyed && structure.Err == nil && left != "" && left != structure.Fingerprint
 }
 
 // pair is two structures that are to be compared.

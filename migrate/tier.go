@@ -1,6 +1,7 @@
 package migrate
 
 import (
+	"fmt"
 	"slices"
 	"sync/atomic"
 
@@ -38,6 +39,9 @@ func (m *Migrator) tierOf(t tenancy.Tenant) (*tier, error) {
 		return nil, err
 	}
 	at := slices.IndexFunc(m.tiers, func(one *tier) bool { return one.name == of.Name })
+	if at < 0 {
+		return nil, &tenancy.Error{Kind: tenancy.ErrConfig, Tenant: t.ID, Detail: fmt.Sprintf("the strategy names the tier %q, and does not list it", of.Name)}
+	}
 	return m.tiers[at], nil
 }
 

@@ -68,12 +68,12 @@ func (m *Migrator) shared(ctx context.Context, known recollection) error {
 	if len(m.in.Shared()) == 0 {
 		return nil
 	}
+	if !m.keeps() {
+		return m.in.MigrateShared(ctx)
+	}
 	version, err := m.sharedVersion()
 	if err != nil {
 		return err
-	}
-	if !m.keeps() {
-		return m.in.MigrateShared(ctx)
 	}
 	if m.trust && known.entries[sharedModels].Version == version {
 		return nil
@@ -107,6 +107,8 @@ func (u *upgrade) migrate(ctx context.Context, t tenancy.Tenant) outcome {
 	switch {
 	case u.untouched(t):
 		return outcome{}
+	case structure.Err != nil: // what it needs is not what others do of whom nothing is known
+		return (&batch{u: u}).migrate(ctx, t)
 	case structure.Owner == t.ID && u.current[structure.Fingerprint]:
 		u.conforms(t, structure.Fingerprint)
 		return outcome{}

@@ -305,11 +305,7 @@ func (at place) unopened(err error) error {
 
 // absent recognises a server's complaint that a database does not exist.
 func absent(err error) bool {
-	var state interface{ SQLState() string }
-	if errors.As(err, &state) {
-		return state.SQLState() == "3D000"
-	}
-	return ddl.MySQLError(err, 1049)
+	return ddl.SQLState(err) == "3D000" || ddl.MySQLError(err, 1049)
 }
 
 // Verify asks the database whose it is, and compares its tables with the models: on a new

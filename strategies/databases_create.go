@@ -69,7 +69,7 @@ func (d *databases) migrate(ctx context.Context, at place) error {
 		if err := d.notBase(ctx, db, at); err != nil {
 			return err
 		}
-		return ddl.Exclusive(ctx, db, d.in.Dialect(), "tenant", func(tx gorm.ConnPool) error { return d.fill(ctx, tx, at, d.migrating(ctx, tx, at)) })
+		return ddl.Exclusive(ctx, db, d.in.Dialect(), ddl.OwnDatabase, func(tx gorm.ConnPool) error { return d.fill(ctx, tx, at, d.migrating(ctx, tx, at)) })
 	})
 }
 

@@ -61,7 +61,7 @@ func (d *databases) alter(ctx context.Context, db *sql.DB, at place, c tenancy.C
 	if err != nil {
 		return script, err
 	}
-	err = ddl.Exclusive(ddl.Patient(ctx, c.LockTimeout), db, d.in.Dialect(), "tenant", func(tx gorm.ConnPool) error {
+	err = ddl.Exclusive(ddl.Patient(ctx, c.LockTimeout), db, d.in.Dialect(), ddl.OwnDatabase, func(tx gorm.ConnPool) error {
 		if err := d.limit(ctx, tx, c); err != nil {
 			return err
 		}

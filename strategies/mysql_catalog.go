@@ -2,9 +2,9 @@ package strategies
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"gorm.io/gorm"
@@ -142,30 +142,12 @@ func quotedLength(text string) int {
 	return len(text)
 }
 
-// texts reads all rows of a query as texts. What is NULL is empty.
-func texts(ctx context.Context, pool gorm.ConnPool, query string, args ...any) (all [][]string, err error) {
-	rows, err := pool.QueryContext(ctx, query, args...)
+// texts reads all rows of a query as texts.
+func texts(ctx context.Context, pool gorm.ConnPool, query string) (all [][]string, err error) {
+	rows, err := pool.QueryContext(ctx, query)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = rows.Close() }()
-	columns, err := rows.Columns()
-	if err != nil {
-		return nil, err
-	}
-	for rows.Next() {
-		cells, targets := make([]sql.NullString, len(columns)), make([]any, len(columns))
-		for i := range cells {
-			targets[i] = &cells[i]
-		}
-		if err := rows.Scan(targets...); err != nil {
-			return nil, err
-		}
-		row := make([]string, len(cells))
-		for i, cell := range cells {
-			row[i] = cell.String
-		}
-		all = append(all, row)
-	}
-	return all, rows.Err()
+	err = eachRow(rows, func(cells ...string) { all = append(all, slices.Clone(cells)) })
+	return all, err
 }

@@ -69,10 +69,10 @@ const (
 		       CASE WHEN kind IN ('v', 'm') THEN free{pg_get_viewdef(oid)} ELSE '' END AS definition
 		FROM relations`
 
-	// The server's own types have the same numbers everywhere.
+	// Types with numbers below 10000 have them by the server's source, and so everywhere.
 	plainColumns = `
 		SELECT schema, 'column ' || relation || '.' || a.attname,
-		       CASE WHEN a.atttypid < 16384 THEN a.atttypid || ' ' || a.atttypmod ELSE trim(free{format_type(a.atttypid, a.atttypmod)}) END ||` + columnProperties
+		       CASE WHEN a.atttypid < 10000 THEN a.atttypid || ' ' || a.atttypmod ELSE trim(free{format_type(a.atttypid, a.atttypmod)}) END ||` + columnProperties
 
 	writtenColumns = `
 		SELECT schema, 'column ' || relation || '.' || a.attname,
@@ -114,7 +114,7 @@ const (
 		       CASE WHEN i.indpred IS NULL AND i.indexprs IS NULL THEN '' ELSE free{pg_get_indexdef(i.indexrelid)} END` + indexJoin
 
 	indexColumns = `
-		SELECT r.schema, 'index ' || r.relation || '.' || c.relname || ' ' || array_position(i.indkey::int2[], a.attnum), a.attname::text` + indexJoin + `
+		SELECT r.schema, 'index ' || r.relation || '.' || c.relname || ' ' || array_positions(i.indkey::int2[], a.attnum)::text, a.attname::text` + indexJoin + `
 		JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum = ANY (i.indkey::int2[])`
 
 	writtenIndexes = `

@@ -15,11 +15,7 @@ import (
 // prefix keeps tenants apart by the names of their tables.
 type prefix struct {
 	in   *tenancy.Installation
-	turn chan struct{} // who changes structures has it: SQLite lets one write, and others poll
-}
-
-func newPrefix(in *tenancy.Installation) *prefix {
-	return &prefix{in: in, turn: make(chan struct{}, 1)}
+	turn chan struct{} // on SQLite, who changes structures has it: one may write, and others would poll
 }
 
 func (p *prefix) Bind(t tenancy.Tenant) (tenancy.Binding, error) {
@@ -173,6 +169,9 @@ func (p *prefix) exclusively(ctx context.Context, fn func(tx gorm.ConnPool) erro
 	base, err := p.in.Base()
 	if err != nil {
 		return err
+	}
+	if p.turn == nil {
+		return ddl.Exclusive(ctx, base, p.in.Dialect(), "prefix", fn)
 	}
 	select {
 	case p.turn <- struct{}{}:

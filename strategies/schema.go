@@ -79,8 +79,8 @@ func (s Schema) Install(in *tenancy.Installation) (tenancy.Provider, error) {
 		}
 		return s.Database.Install(in)
 	case "sqlite":
-		return &prefixFleet{newPrefix(in)}, nil
+		return &prefixFleet{&prefix{in: in, turn: make(chan struct{}, 1)}}, nil
 	default:
-		return newPrefix(in), nil
+		return &prefix{in: in}, nil
 	}
 }

@@ -56,9 +56,10 @@ func sqliteParts(ctx context.Context, pool gorm.ConnPool) ([]part, error) {
 		return nil, err
 	}
 	var parts []part
-	return parts, eachRow(rows, func(cells ...string) {
+	err = eachRow(rows, func(cells ...string) {
 		parts = append(parts, part{cells[0], cells[1], cells[2]})
 	})
+	return parts, err
 }
 
 // fingerprint is equal for equal objects.

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"gorm.io/gorm"
+
 	"github.com/gormtenancy/tenancy"
 	"github.com/gormtenancy/tenancy/migrate"
 )
@@ -57,6 +59,36 @@ func TestFleetSequences(t *testing.T) {
 			for _, tenant := range all {
 				must(t, later.migrate.Verify(t.Context(), tenant))
 				must(t, later.as(tenant.ID).Exec("INSERT INTO tickets (id, number) VALUES (1, 1)").Error)
+			}
+		})
+	}
+}
+
+// TestPGSequencesOfOthers: whatever way a column is changed, its sequence is the tenant's own.
+func TestPGSequencesOfOthers(t *testing.T) {
+	wider := &ticketWide{}
+	for name, way := range map[string]struct {
+		models []any
+		change func(db *gorm.DB) error
+	}{
+		"listed":   {[]any{wider}, func(db *gorm.DB) error { return db.AutoMigrate(wider) }},
+		"unlisted": {[]any{&parcel{}}, func(db *gorm.DB) error { return db.AutoMigrate(wider) }},
+		"in a transaction": {[]any{wider}, func(db *gorm.DB) error {
+			return db.Transaction(func(tx *gorm.DB) error { return tx.AutoMigrate(wider) })
+		}},
+		"alone": {[]any{wider}, func(db *gorm.DB) error { return db.Migrator().AlterColumn(wider, "Number") }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := newPG(t)
+			all := numbered(2)
+			openPG(t, server, pgSchema, pgSetup{models: []any{&ticket{}}}).up(t, all)
+			later := openPG(t, server, pgSchema, pgSetup{models: way.models})
+			sequences := "SELECT n.nspname || ' ' || format_type(s.seqtypid, NULL) FROM pg_sequence s JOIN pg_class c ON c.oid = s.seqrelid JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relname = 'tickets_number_seq' ORDER BY 1"
+			want := []string{"tenant_ship000 integer", "tenant_ship001 integer"}
+			for _, i := range []int{1, 0} { // one of them is not the last in the catalog
+				must(t, way.change(later.as(all[i].ID)))
+				want[i] = strings.Replace(want[i], "integer", "bigint", 1)
+				same(t, "sequences", server.ask(t, sequences), want)
 			}
 		})
 	}

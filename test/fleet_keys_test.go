@@ -1,17 +1,17 @@
 package test
 
 import (
-	"context"
-	"database/sql"
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
 	"gorm.io/driver/postgres"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
 
-	"github.com/gormtenancy/tenancy/internal/ddl"
-	"github.com/gormtenancy/tenancy/test/servers"
+	"github.com/gormtenancy/tenancy"
+	"github.com/gormtenancy/tenancy/strategies"
 )
 
 // keyed has keys of every kind.
@@ -24,36 +24,37 @@ type keyed struct {
 	Plain  string `gorm:"index"`
 }
 
-// heard is a pool that notes the queries it is asked.
-type heard struct {
-	*sql.DB
-	queries []string
-}
-
-func (h *heard) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	h.queries = append(h.queries, query)
-	return h.DB.QueryContext(ctx, query, args...)
-}
-
-// TestFenceFindsKeys: what GORM asks about keys by views over all schemas has the same answer
-// by the catalog, and the views are not asked.
-func TestFenceFindsKeys(t *testing.T) {
-	db, err := gorm.Open(postgres.Open(servers.NewPostgres(t).DSN), &gorm.Config{Logger: logger.Discard})
+// TestPGMigratorFindsKeys: what GORM asks about keys by views over all schemas has the same
+// answer by the catalog, and the views are not asked.
+func TestPGMigratorFindsKeys(t *testing.T) {
+	server := newPG(t)
+	plain, err := gorm.Open(postgres.Open(server.With(map[string]string{"search_path": "tenant_acme"})), &gorm.Config{Logger: logger.Discard})
 	must(t, err)
-	pool, err := db.DB()
+	config, err := pgx.ParseConfig(server.DSN)
 	must(t, err)
-	t.Cleanup(func() { _ = pool.Close() })
-	must(t, db.AutoMigrate(&keyed{}))
-	must(t, db.Exec("ALTER TABLE keyeds ADD UNIQUE (first, second)").Error)
-	must(t, db.Exec("CREATE SCHEMA other; CREATE TABLE other.keyeds (plain text PRIMARY KEY, part int UNIQUE)").Error)
+	tracer := &pgTracer{}
+	config.Tracer = tracer
+	pool := stdlib.OpenDB(*config)
+	db, err := gorm.Open(postgres.New(postgres.Config{Conn: pool}), &gorm.Config{Logger: logger.Discard})
+	must(t, err)
+	must(t, db.Use(tenancy.Plugin(tenancy.Config{Strategy: strategies.Schema{}, Models: []any{&keyed{}}})))
+	t.Cleanup(func() {
+		must(t, tenancy.Close(db))
+		must(t, pool.Close())
+		own, err := plain.DB()
+		must(t, err)
+		must(t, own.Close())
+	})
+	acme := db.WithContext(tenancy.WithTenant(t.Context(), tenancy.Tenant{ID: "acme"}))
+	must(t, acme.AutoMigrate(&keyed{}))
+	must(t, plain.Exec("ALTER TABLE keyeds ADD UNIQUE (first, second)").Error)
+	must(t, plain.Exec("CREATE SCHEMA other; CREATE TABLE other.keyeds (plain text PRIMARY KEY, part int UNIQUE)").Error)
 
-	h := &heard{DB: pool}
-	fenced, err := gorm.Open(postgres.New(postgres.Config{Conn: &ddl.Fence{ConnPool: h}}), &gorm.Config{Logger: logger.Discard})
-	must(t, err)
-	want, got := keysOf(t, db), keysOf(t, fenced)
-	same(t, "keys", got, want)
+	tracer.begun = nil
+	got := keysOf(t, acme)
+	same(t, "keys", got, keysOf(t, plain))
 	same(t, "keys", got, []string{"part: primary", "id: primary", "name: unique"})
-	if asked := strings.Join(h.queries, "\n"); strings.Contains(asked, "constraint_column_usage") || !strings.Contains(asked, "pg_constraint") {
+	if asked := strings.Join(tracer.begun, "\n"); strings.Contains(asked, "constraint_column_usage") || !strings.Contains(asked, "pg_constraint") {
 		t.Errorf("GORM asks in other words: %s", asked)
 	}
 }

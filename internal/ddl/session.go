@@ -9,6 +9,9 @@ import (
 	"gorm.io/gorm"
 )
 
+// OwnDatabase is the key of the lock of a tenant in a database of its own.
+const OwnDatabase = "tenant"
+
 // Exclusive runs fn on one connection of db, in a transaction that nobody else can
 // have for the same key at the same time, in this process or another. On SQLite there is
 // one key for all. fn's error rolls back everything and comes back unchanged. It waits for

@@ -2,12 +2,9 @@ package versioned
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"strings"
 
 	"github.com/pressly/goose/v3/database"
-	"gorm.io/gorm"
 
 	"github.com/gormtenancy/tenancy"
 	"github.com/gormtenancy/tenancy/internal/ddl"
@@ -26,7 +23,7 @@ func (m *Migrator) applied(ctx context.Context, b tenancy.Binding) (history, err
 
 func (s *set) applied(ctx context.Context, in *tenancy.Installation, b tenancy.Binding) (history, error) {
 	h := history{versions: map[int64]bool{}}
-	pool, release, err := poolOf(ctx, in, b)
+	pool, release, err := in.Acquire(ctx, b)
 	if err != nil {
 		return h, err
 	}
@@ -60,42 +57,10 @@ func quoted(in *tenancy.Installation, name string) string {
 
 // missingTable recognises a database's complaint that a table or a schema is not there.
 func missingTable(err error) bool {
-	var state interface{ SQLState() string }
-	if errors.As(err, &state) {
-		return state.SQLState() == "42P01" || state.SQLState() == "3F000"
-	}
-	return strings.Contains(err.Error(), "no such table") || ddl.MySQLError(err, 1146)
-}
-
-// pool lends the pool that a tenant's migrations run on.
-func (m *Migrator) pool(ctx context.Context, b tenancy.Binding) (*sql.DB, func(), error) {
-	return poolOf(ctx, m.in, b)
-}
-
-func poolOf(ctx context.Context, in *tenancy.Installation, b tenancy.Binding) (*sql.DB, func(), error) {
-	if b.Pool == nil {
-		base, err := in.Base()
-		return base, func() {}, err
-	}
-	lent, release, err := b.Pool.Acquire(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	db, err := databaseOf(lent)
-	if err != nil {
-		release()
-	}
-	return db, release, err
-}
-
-// databaseOf is the database under a pool, which may prepare statements.
-func databaseOf(pool gorm.ConnPool) (*sql.DB, error) {
-	switch p := pool.(type) {
-	case *sql.DB:
-		return p, nil
-	case gorm.GetDBConnector:
-		return p.GetDBConn()
+	switch ddl.SQLState(err) {
+	case "42P01", "3F000":
+		return true
 	default:
-		return nil, gorm.ErrInvalidDB
+		return strings.Contains(err.Error(), "no such table") || ddl.MySQLError(err, 1146)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"math"
 	"sync"
+	"time"
 
 	"github.com/pressly/goose/v3"
 	"gorm.io/gorm"
@@ -150,7 +151,9 @@ func (m *Migrator) up(ctx context.Context, t tenancy.Tenant, target int64, p *pl
 		}
 		return err
 	})
-	did.err = joined(err, m.protect(ctx, t, b))
+	if did.err = err; !errors.Is(err, ddl.ErrHeld) { // nothing was done then
+		did.err = joined(err, m.protect(ctx, t, b))
+	}
 	return did
 }
 
@@ -184,7 +187,7 @@ func (m *Migrator) found(ctx context.Context, t tenancy.Tenant) error {
 
 // run lets goose do something for a tenant while nobody else can.
 func (m *Migrator) run(ctx context.Context, t tenancy.Tenant, b tenancy.Binding, p *place, do func(context.Context, *goose.Provider) error) error {
-	pool, release, err := m.pool(ctx, b)
+	pool, release, err := m.in.Acquire(ctx, b)
 	if err != nil {
 		return err
 	}
@@ -197,7 +200,7 @@ func (m *Migrator) run(ctx context.Context, t tenancy.Tenant, b tenancy.Binding,
 	if ownStructures(b) {
 		ctx = tenancy.WithTenant(ctx, t)
 	}
-	return m.exclusively(ctx, pool, t, func(tx gorm.ConnPool) (err error) {
+	return m.in.Exclusive(ctx, pool, t, b, func(tx gorm.ConnPool) (err error) {
 		if err := m.rest(ctx, tx); err != nil {
 			return err
 		}
@@ -275,15 +278,6 @@ func (m *Migrator) opener(ctx context.Context, pool *sql.DB, b tenancy.Binding, 
 	return func(gorm.ConnPool) *sql.DB { return session(config, settings, w) }, nil
 }
 
-// exclusively runs fn while nobody else migrates the tenant.
-func (m *Migrator) exclusively(ctx context.Context, pool *sql.DB, t tenancy.Tenant, fn func(tx gorm.ConnPool) error) error {
-	tier, err := m.in.TierOf(t)
-	if err != nil {
-		return err
-	}
-	return ddl.Exclusive(ctx, pool, m.in.Dialect(), tier.Provider.Group(t), fn) // by which Provision locks as well
-}
-
 // patient is ctx for work that waits for others no longer than the options say.
 func (m *Migrator) patient(ctx context.Context) context.Context {
 	lock, _ := m.runner.Limits()
@@ -297,8 +291,14 @@ type protector interface {
 	Protect(ctx context.Context, tx gorm.ConnPool) error
 }
 
-// protect is called whatever became of the migrations: some may have been committed.
+// protectTimeout bounds protect, whose context may have ended.
+const protectTimeout = 30 * time.Second
+
+// protect is called whatever became of the migrations, and of ctx: some may have been
+// committed.
 func (m *Migrator) protect(ctx context.Context, t tenancy.Tenant, b tenancy.Binding) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), protectTimeout)
+	defer cancel()
 	tier, err := m.in.TierOf(t)
 	if err != nil {
 		return err
@@ -307,10 +307,10 @@ func (m *Migrator) protect(ctx context.Context, t tenancy.Tenant, b tenancy.Bind
 	if !ok {
 		return nil
 	}
-	pool, release, err := m.pool(ctx, b)
+	pool, release, err := m.in.Acquire(ctx, b)
 	if err != nil {
 		return err
 	}
 	defer release()
-	return m.exclusively(ctx, pool, t, func(tx gorm.ConnPool) error { return p.Protect(ctx, tx) })
+	return m.in.Exclusive(ctx, pool, t, b, func(tx gorm.ConnPool) error { return p.Protect(ctx, tx) })
 }
