@@ -19,7 +19,7 @@ func (m *mover) prepare(ctx context.Context) (err error) {
 	if err := m.in.MigrateShared(ctx); err != nil {
 		return err
 	}
-	if err := m.to.tier.provider.Provision(ctx, m.to.tenant); err != nil {
+	if err := m.provider.Provision(ctx, m.to.tenant); err != nil {
 		return err
 	}
 	m.tables, err = m.plan(ctx)
@@ -209,8 +209,8 @@ func (m *mover) compare(ctx context.Context) error {
 	return nil
 }
 
-// remove removes a side: the tenant's own structures, or its rows in common tables and
-// then, where there are any, the triggers.
+// remove removes a side: the tenant's own structures, or its rows in common tables and then
+// what froze them.
 func (m *mover) remove(ctx context.Context, s *side) error {
 	if !s.common() {
 		return s.tier.provider.Destroy(ctx, s.tenant)
@@ -259,7 +259,9 @@ func uniqueViolation(err error) bool {
 // violation recognises rows that the target does not take.
 func violation(err error) bool {
 	return strings.HasPrefix(ddl.SQLState(err), "23") || strings.Contains(err.Error(), "constraint failed") ||
-		ddl.MySQLError(err, 1062, 1048, 1452, 1264, 1265, 1366, 1406, 3819, 4025) // key, null, reference, range, truncated, charset, length, checks of MySQL and MariaDB
+		ddl.MySQLError(err, 1062, 1048, 1364, 1452, // key, null, no default, reference
+			1264, 1265, 1292, 1366, 1406, 3140, // range, truncated, date, charset, length, JSON
+			1644, 3819, 4025) // the application's own trigger, checks of MySQL and MariaDB
 }
 
 // clash says which keys of a batch that was refused are taken.
@@ -276,8 +278,12 @@ func (m *mover) clash(ctx context.Context, t *table, rows batch, cause error) er
 				return err
 			}
 			err := m.to.insert(ctx, tx, t, batch{row})
-			if err != nil && uniqueViolation(err) {
+			switch {
+			case err == nil:
+			case uniqueViolation(err):
 				keys = append(keys, t.keyText(row))
+			case !violation(err): // a lock, or a connection: tried again, or for another run
+				return err
 			}
 			if err := execAll(ctx, tx, []string{"ROLLBACK TO SAVEPOINT one"}); err != nil {
 				return err
@@ -290,6 +296,9 @@ func (m *mover) clash(ctx context.Context, t *table, rows batch, cause error) er
 	})
 	if err != nil {
 		return err
+	}
+	if len(keys) == 0 { // the tenant's own rows are in each other's way, where more is equal
+		return m.explain(ctx, t, cause)
 	}
 	return &tenancy.Error{
 		Kind:   tenancy.ErrTenantMismatch,

@@ -14,10 +14,10 @@ import (
 // On MySQL and MariaDB a move makes no structures in common tables: whoever makes a trigger
 // there waits for all transactions that have used the table, and all others wait behind it.
 // So the triggers are there already, since Provision, and look into a table that has a row for
-// each tenant. They read it with a lock that lasts as long as the transaction. To freeze a
-// tenant is to change its row: that waits for the transactions of this tenant that have written,
-// and for no others, and from then on whoever writes for it reads the change, however
-// old the snapshot of his transaction.
+// each tenant that has written: the first to write makes it, and all read it with a lock, which
+// lasts as long as the transaction. To freeze a tenant is to change its row: that waits for the
+// transactions of this tenant that have written, and for no others, and from then on whoever
+// writes for it reads the change, however old the snapshot of his transaction.
 //
 // In a database of the tenant's own, where nobody else could wait, triggers are made for the
 // move, and are gone with it.
@@ -25,18 +25,28 @@ import (
 // mysqlLockWait bounds each wait for a lock, in seconds: the least there is.
 const mysqlLockWait = 1
 
-// mysqlVariables make sessions read and write values alike, whatever the DSN says.
-func mysqlVariables(more ...ddl.Variable) []ddl.Variable {
-	return append([]ddl.Variable{
+// mysqlValues make sessions read and write values alike, whatever the DSN says.
+func mysqlValues() []ddl.Variable {
+	return []ddl.Variable{
 		{Name: "time_zone", Value: "+00:00"}, // in others, one hour a year is there twice
 		{Name: "sql_mode", Value: "STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES"},
-		{Name: "lock_wait_timeout", Value: int64(mysqlLockWait)},
-		{Name: "innodb_lock_wait_timeout", Value: int64(mysqlLockWait)},
-	}, more...)
+		{Name: "character_set_client", Value: "utf8mb4"}, // others have no place for all characters
+		{Name: "character_set_results", Value: "utf8mb4"},
+		{Name: "collation_connection", Value: "utf8mb4_bin"},
+	}
 }
 
+// mysqlVariables are mysqlValues for sessions that others may have to wait for.
+func mysqlVariables(more ...ddl.Variable) []ddl.Variable {
+	return slices.Concat(mysqlValues(), []ddl.Variable{
+		{Name: "lock_wait_timeout", Value: int64(mysqlLockWait)},
+		{Name: "innodb_lock_wait_timeout", Value: int64(mysqlLockWait)},
+	}, more)
+}
+
+// mysqlReads locks nothing, so nobody has to wait for it.
 func mysqlReads(ctx context.Context, db *sql.DB, fn func(tx gorm.ConnPool) error) error {
-	return ddl.Session{Variables: mysqlVariables(), Options: &sql.TxOptions{ReadOnly: true, Isolation: sql.LevelRepeatableRead}}.Run(ctx, db, fn)
+	return ddl.Session{Variables: mysqlValues(), Options: &sql.TxOptions{ReadOnly: true, Isolation: sql.LevelRepeatableRead}}.Run(ctx, db, fn)
 }
 
 // mysqlWrites locks rows and no gaps between them, in which others may write.

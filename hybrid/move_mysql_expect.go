@@ -2,6 +2,7 @@ package hybrid
 
 import (
 	"context"
+	"errors"
 
 	"gorm.io/gorm"
 
@@ -10,7 +11,8 @@ import (
 	"github.com/gormtenancy/tenancy/internal/freeze"
 )
 
-// freezing is what the triggers of common tables look at: a row for each tenant.
+// freezing is what the triggers of common tables look at: a row for each tenant that has
+// written there.
 type freezing struct {
 	TenantID string `gorm:"primaryKey;size:255"`
 	Frozen   bool   `gorm:"not null;default:false"`
@@ -30,9 +32,9 @@ func (s *side) mysqlTenants(ctx context.Context, tx gorm.ConnPool) error {
 	return mysqlForbidden(exactly(db).Migrator().CreateTable(&freezing{}))
 }
 
-// expectMove makes the triggers of common tables and the tenant's row, so that a move finds
-// them. Where it cannot be done now, since the role may not or others have the tables, the
-// move does it, or says why it cannot.
+// expectMove makes the triggers of common tables, so that a move finds them. Where it cannot
+// be done now, since the role may not or others have the tables, the move does it, or says why
+// it cannot.
 func (p *provider) expectMove(ctx context.Context, t tenancy.Tenant) error {
 	s, err := p.mysqlCommon(t)
 	if err != nil || s == nil {
@@ -52,11 +54,9 @@ func (p *provider) expectMove(ctx context.Context, t tenancy.Tenant) error {
 				return err
 			}
 		}
-		// A row that is there is not changed, and not locked as if it were.
-		_, err := tx.ExecContext(ctx, "INSERT IGNORE INTO "+freeze.Tenants+" (tenant_id) VALUES (?)", t.ID)
-		return err
+		return nil
 	})
-	if mysqlLocked(err) || mysqlUnable(err) {
+	if mysqlLocked(err) || mysqlUnable(err) || errors.Is(err, ddl.ErrHeld) {
 		return nil
 	}
 	return err

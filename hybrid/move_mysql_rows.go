@@ -100,8 +100,8 @@ func mysqlFollow(ctx context.Context, m *mover, t *table, c moved, last any) err
 	only.key = []moved{c}
 	return m.from.rowOf(ctx, &only, last, func(row []any) error {
 		err := m.to.try(ctx, func(tx gorm.ConnPool) error { return m.to.insert(ctx, tx, t, batch{row}) })
-		if err != nil && uniqueViolation(err) {
-			return nil // so it has counted that far, or the key is taken, and checkKeys says so
+		if err != nil && violation(err) {
+			return nil // it has counted that far, or the row cannot be copied, and the copy says why
 		}
 		return err
 	})

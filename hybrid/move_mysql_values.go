@@ -70,7 +70,7 @@ func mysqlColumns(ctx context.Context, pool gorm.ConnPool, s *side, logical stri
 func mysqlTables(ctx context.Context, pool gorm.ConnPool, _ *side) ([]string, error) {
 	return scanNames(pool.QueryContext(ctx, `
 		SELECT table_name FROM information_schema.tables
-		WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE' AND LEFT(table_name, 8) <> 'tenancy_'`))
+		WHERE table_schema = DATABASE() AND table_type NOT IN ('VIEW', 'SYSTEM VIEW', 'SEQUENCE') AND LEFT(table_name, 8) <> 'tenancy_'`))
 }
 
 // mysqlForbidden says what to do where a role may not make triggers.

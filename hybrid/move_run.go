@@ -22,6 +22,7 @@ type mover struct {
 	row      *movement
 	tables   []*table
 	report   MoveReport
+	flipped  error // what Flip returned, which is nobody's to change
 }
 
 func newMover(db *gorm.DB, t tenancy.Tenant, cfg moveConfig) (*mover, error) {
@@ -43,8 +44,8 @@ func newMover(db *gorm.DB, t tenancy.Tenant, cfg moveConfig) (*mover, error) {
 
 // complete says whose an error of tenancy was, where it does not say so itself.
 func (m *mover) complete(err error) error {
-	known, ok := err.(*tenancy.Error) //nolint:errorlint // one inside another error has said enough
-	if !ok || known.Op != "" {
+	known, ok := err.(*tenancy.Error)              //nolint:errorlint // one inside another error has said enough
+	if !ok || known.Op != "" || err == m.flipped { //nolint:errorlint // the very error that Flip returned
 		return err
 	}
 	named := *known
@@ -198,17 +199,39 @@ func (m *mover) undo(ctx context.Context) error {
 	if err := m.each(ctx, m.from.language.thaw, m.from); err != nil && !errors.Is(err, tenancy.ErrNotProvisioned) {
 		return err
 	}
-	if err := m.remove(ctx, m.to); err != nil {
+	mine, err := m.mine(ctx, m.to)
+	if err == nil && mine {
+		err = m.remove(ctx, m.to)
+	}
+	if err != nil && !errors.Is(err, tenancy.ErrTenantMismatch) { // what is another's has no copy
 		return err
 	}
 	return m.forget(ctx)
 }
 
+// mine reports whether a side has nothing but what moves and provisioning make: a database
+// or a schema that was there before may have tables of the application's.
+func (m *mover) mine(ctx context.Context, s *side) (bool, error) {
+	owned, err := m.in.Ordered()
+	if err != nil {
+		return false, err
+	}
+	err = s.checkTables(ctx, owned)
+	switch {
+	case errors.Is(err, tenancy.ErrDrifted):
+		return false, nil
+	case errors.Is(err, tenancy.ErrNotProvisioned):
+		return true, nil
+	default:
+		return err == nil, err
+	}
+}
+
 // turn calls the application.
 func (m *mover) turn(ctx context.Context) error {
 	m.tell(MoveProgress{Step: stepFlipping})
-	if err := m.flip(ctx, m.to.tenant); err != nil {
-		return err
+	if m.flipped = m.flip(ctx, m.to.tenant); m.flipped != nil {
+		return m.flipped
 	}
 	if m.keep {
 		return m.step(ctx, stepKept)

@@ -3,8 +3,10 @@ package test
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gormtenancy/tenancy"
 	"github.com/gormtenancy/tenancy/hybrid"
@@ -76,6 +78,55 @@ func TestMySQLMoveCase(t *testing.T) {
 	var rows []string
 	must(t, s.system().Raw("SELECT tenant_id FROM tenancy_freezes").Scan(&rows).Error)
 	same(t, "rows of tenancy_freezes", rows, []string{"acme"})
+}
+
+// TestMySQLMoveOfUnknown: the first of a tenant's transactions that writes is waited for as well,
+// although nothing in the database has told of the tenant before. Others write meanwhile.
+func TestMySQLMoveOfUnknown(t *testing.T) {
+	h := newMySQLHost(t)
+	s := openHostMoving(t, h, nil, strategies.Shared{})
+	s.provision(t, "acme", "globex")
+	s.fill(t, "acme", 1)
+	for _, level := range []sql.IsolationLevel{sql.LevelReadCommitted, sql.LevelRepeatableRead} {
+		_, err := h.superuser(t).Exec("DELETE FROM tenancy_freezes")
+		must(t, err)
+		writer := s.as("acme").Begin(&sql.TxOptions{Isolation: level})
+		must(t, writer.Create(&folio{ID: int64(70 + level), Owner: "acme"}).Error)
+		moved := make(chan error)
+		go func() {
+			_, err := hybrid.Move(context.Background(), s.db, acme, hybrid.TierPremium, hybrid.Flip(s.flip))
+			moved <- err
+		}()
+		for id := range int64(10) {
+			must(t, s.as("globex").Create(&folio{ID: 100*int64(level) + id, Owner: "globex"}).Error)
+			select {
+			case err := <-moved:
+				t.Fatalf("%v: the move did not wait for the open transaction: %v", level, err)
+			case <-time.After(50 * time.Millisecond):
+			}
+		}
+		must(t, writer.Commit().Error)
+		must(t, <-moved)
+		must(t, s.as("acme").First(&folio{}, "id = ?", int64(70+level)).Error)
+		s.move(t, hybrid.TierStandard)
+	}
+}
+
+// TestMySQLMoveForeignTables: a move that is refused since the target has tables of the
+// application's drops nothing of what was there.
+func TestMySQLMoveForeignTables(t *testing.T) {
+	h := newMySQLHost(t)
+	s := openHostMoving(t, h, nil, strategies.Shared{})
+	h.create(t, "early", "CREATE TABLE archive (id INT)", "INSERT INTO archive VALUES (7)")
+	early := tenancy.Tenant{ID: "early", Schema: h.prefix + "early"}
+	must(t, s.migrate.Provision(t.Context(), early))
+	_, err := hybrid.Move(t.Context(), s.db, early, hybrid.TierPremium, hybrid.Flip(s.flip))
+	wantKind(t, err, tenancy.ErrDrifted)
+	if err != nil && !strings.Contains(err.Error(), "archive") {
+		t.Errorf("the error does not name the table: %v", err)
+	}
+	same(t, "rows", h.told(t, h.prefix+"early", "SELECT id FROM archive"), []string{"7"})
+	must(t, s.db.WithContext(tenancy.WithTenant(t.Context(), early)).Create(&folio{ID: 1, Owner: "early"}).Error) // it may write
 }
 
 // TestMySQLMoveLarge: a batch that is larger than the server takes at once is sent in parts.

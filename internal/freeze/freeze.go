@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	// State is the SQLSTATE of a refusal on PostgreSQL.
+	// State is the SQLSTATE of a refusal, where there are such.
 	State = "TNMOV"
 	// Message is the text of a refusal.
 	Message = "tenancy: the tenant is being moved"

@@ -1,16 +1,21 @@
 package freeze
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Tenants is the table on MySQL that says which tenants are frozen in common tables: a row
-// for each, which those who write hold a lock on to the end of their transactions.
+// for each that has written, on which those who write hold a lock to the end of their
+// transactions.
 const Tenants = "tenancy_freezes"
 
 // MySQL lists the statements that freeze the table on MySQL and MariaDB, one for each of
 // Names (https://dev.mysql.com/doc/refman/8.4/en/create-trigger.html). Where all rows are the
 // tenant's, they refuse all; TRUNCATE knows no triggers. Elsewhere they are made once for all
-// tenants, with no Tenant: they look up whoever has the row, by a read that locks, since any
-// other would see what was there when the transaction began.
+// tenants, with no Tenant. Whoever writes first for a tenant makes its row: without one there
+// would be nothing to hold a lock on, and a freeze would not wait for him. The others look it
+// up by a read that locks, since any other would see what was there when the transaction began.
 func (t Table) MySQL() []string {
 	list := make([]string, len(events))
 	for i, e := range events {
@@ -24,15 +29,16 @@ func (t Table) signal(e event) string {
 	if t.Column == "" {
 		return refuse
 	}
-	frozen := func(row string) string {
-		return fmt.Sprintf("(SELECT frozen FROM %s WHERE tenant_id = CONVERT(%s.%s USING utf8mb4) COLLATE utf8mb4_bin LOCK IN SHARE MODE)", Tenants, row, t.Column)
+	checks := make([]string, 0, 2)
+	for _, row := range strings.Fields(e.changes) {
+		id := fmt.Sprintf("CONVERT(%s.%s USING utf8mb4) COLLATE utf8mb4_bin", row, t.Column)
+		check := fmt.Sprintf("INSERT IGNORE INTO %[1]s (tenant_id) VALUES (%[2]s); IF (SELECT frozen FROM %[1]s WHERE tenant_id = %[2]s LOCK IN SHARE MODE) THEN %[3]s; END IF;", Tenants, id, refuse)
+		if len(checks) > 0 {
+			check = fmt.Sprintf("IF NOT NEW.%[1]s <=> OLD.%[1]s THEN %[2]s END IF;", t.Column, check)
+		}
+		checks = append(checks, check)
 	}
-	condition := map[string]string{
-		"NEW":     frozen("NEW"),
-		"OLD":     frozen("OLD"),
-		"OLD NEW": fmt.Sprintf("%s OR NOT NEW.%[2]s <=> OLD.%[2]s AND %s", frozen("OLD"), t.Column, frozen("NEW")),
-	}[e.changes]
-	return "IF " + condition + " THEN " + refuse + "; END IF"
+	return "BEGIN " + strings.Join(checks, " ") + " END"
 }
 
 // ThawMySQL lists the statements that undo those of MySQL.
