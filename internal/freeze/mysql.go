@@ -30,7 +30,7 @@ func (t Table) signal(e event) string {
 		return refuse
 	}
 	checks := make([]string, 0, 2)
-	for _, row := range strings.Fields(e.changes) {
+	for row := range strings.FieldsSeq(e.changes) {
 		id := fmt.Sprintf("CONVERT(%s.%s USING utf8mb4) COLLATE utf8mb4_bin", row, t.Column)
 		check := fmt.Sprintf("INSERT IGNORE INTO %[1]s (tenant_id) VALUES (%[2]s); IF (SELECT frozen FROM %[1]s WHERE tenant_id = %[2]s LOCK IN SHARE MODE) THEN %[3]s; END IF;", Tenants, id, refuse)
 		if len(checks) > 0 {
