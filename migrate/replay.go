@@ -15,6 +15,7 @@ import (
 // migrates it, and what it sent is replayed for the others.
 type batch struct {
 	u      *upgrade
+	before string // the tenants' fingerprint
 	mu     sync.Mutex
 	canary string          // the ID of the tenant whose statements are replayed
 	script *tenancy.Script // nil: there was none yet
@@ -57,6 +58,9 @@ func (b *batch) lead(ctx context.Context, t tenancy.Tenant) (led bool, did outco
 	after, err := b.u.m.fingerprint(ctx, t)
 	if err != nil {
 		return true, outcome{err: err}
+	}
+	if len(script.Statements) == 0 && after != b.before { // another run was there since the survey
+		return true, outcome{changed: script.New}
 	}
 	b.ask(ctx, t, baseline{script, after})
 	b.canary, b.script, b.after = t.ID, &script, after

@@ -24,6 +24,7 @@ type fleet struct {
 	name, want string
 	base       gorm.ConnPool
 	surveyed   func()
+	applied    func(id string) // before a change
 
 	mu       sync.Mutex
 	found    map[string]tenancy.Structure
@@ -57,8 +58,14 @@ func (f *fleet) Apply(ctx context.Context, t tenancy.Tenant, c tenancy.Change) (
 			return tenancy.Script{}, err
 		}
 	}
+	if f.applied != nil {
+		f.applied(t.ID)
+	}
 	f.mu.Lock()
 	script := tenancy.Script{Statements: []string{"of " + f.name}, New: f.found[t.ID].Owner == ""}
+	if c.Script == nil && f.found[t.ID].Fingerprint == f.want {
+		script.Statements = nil
+	}
 	if c.Script == nil {
 		f.recorded = append(f.recorded, t.ID)
 	} else {
@@ -178,5 +185,34 @@ func TestTierChanges(t *testing.T) {
 	must(t, err)
 	if len(f.all[0].recorded) != 0 || !slices.Equal(f.all[1].recorded, []string{"x"}) {
 		t.Errorf("recorded %q and %q", f.all[0].recorded, f.all[1].recorded)
+	}
+}
+
+// TestFirstWasChanged: where another run, of which the ledger does not tell yet, has migrated the
+// first tenant of a structure, the others are not taken to be as they should be.
+func TestFirstWasChanged(t *testing.T) {
+	f, m := newFleets(t)
+	a := f.all[0]
+	for _, id := range []string{"a1", "a2", "a3"} {
+		a.found[id] = tenancy.Structure{Owner: id, Fingerprint: "old"}
+	}
+	a.applied = func(id string) {
+		if id == "a1" {
+			a.found[id] = tenancy.Structure{Owner: id, Fingerprint: a.want}
+		}
+	}
+	report, err := m.Up(t.Context(), migrate.Tenants(tenants("a1", "a2", "a3")...))
+	must(t, err)
+	for _, result := range report.Results {
+		id := result.Tenant.ID
+		if a.found[id].Fingerprint != a.want {
+			t.Errorf("%s was not migrated: %+v", id, result)
+		}
+		if result.Changed != (id != "a1") {
+			t.Errorf("%s: changed is %v", id, result.Changed)
+		}
+	}
+	if !slices.Equal(a.recorded, []string{"a1", "a2"}) || !slices.Equal(a.replayed, []string{"of a"}) {
+		t.Errorf("recorded for %q, replayed %q", a.recorded, a.replayed)
 	}
 }

@@ -122,7 +122,7 @@ func (u *upgrade) batch(fingerprint string) *batch {
 	defer u.mu.Unlock()
 	b := u.batches[fingerprint]
 	if b == nil {
-		b = &batch{u: u}
+		b = &batch{u: u, before: fingerprint}
 		if known := u.m.baseline.Load(); known != nil && fingerprint == "" {
 			b.canary, b.script, b.after = "an earlier tenant", &known.script, known.after
 		}
