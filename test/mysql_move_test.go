@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"gorm.io/gorm"
+
 	"github.com/gormtenancy/tenancy"
 	"github.com/gormtenancy/tenancy/hybrid"
 	"github.com/gormtenancy/tenancy/strategies"
@@ -112,6 +114,25 @@ func TestMySQLMoveOfUnknown(t *testing.T) {
 	}
 }
 
+// TestMySQLWritersAtOnce: the triggers of common tables make writers of one tenant wait for a
+// move, and not for each other.
+func TestMySQLWritersAtOnce(t *testing.T) {
+	s := openHostMoving(t, newMySQLHost(t), nil, strategies.Shared{})
+	s.provision(t, "acme")
+	s.fill(t, "acme", 2)
+	first, second := s.as("acme").Begin(), s.as("acme").Begin()
+	defer second.Rollback()
+	defer first.Rollback()
+	must(t, second.Exec("SET SESSION innodb_lock_wait_timeout = 1").Error)
+	for range 2 {
+		must(t, first.Model(&folio{ID: 1}).Update("hits", gorm.Expr("hits + 1")).Error)
+		must(t, second.Model(&folio{ID: 2}).Update("hits", gorm.Expr("hits + 1")).Error)
+	}
+	must(t, second.Exec("SET SESSION innodb_lock_wait_timeout = DEFAULT").Error)
+	must(t, first.Commit().Error)
+	must(t, second.Commit().Error)
+}
+
 // TestMySQLMoveForeignTables: a move that is refused since the target has tables of the
 // application's drops nothing of what was there.
 func TestMySQLMoveForeignTables(t *testing.T) {
@@ -127,6 +148,24 @@ func TestMySQLMoveForeignTables(t *testing.T) {
 	}
 	same(t, "rows", h.told(t, h.prefix+"early", "SELECT id FROM archive"), []string{"7"})
 	must(t, s.db.WithContext(tenancy.WithTenant(t.Context(), early)).Create(&folio{ID: 1, Owner: "early"}).Error) // it may write
+}
+
+// TestMySQLMoveCharset: characters for which the application's own connections have no place
+// are moved as they are.
+func TestMySQLMoveCharset(t *testing.T) {
+	h := newMySQLHost(t)
+	admin := h.superuser(t)
+	h.dsn += "&charset=latin1"
+	s := openHostMoving(t, h, nil, strategies.Shared{})
+	s.provision(t, "acme")
+	s.fill(t, "acme", 2)
+	_, err := admin.Exec("UPDATE folios SET body = CONVERT(0xF09F9880E282AC USING utf8mb4) WHERE id = 1")
+	must(t, err)
+	s.move(t, hybrid.TierPremium)
+	const written = "SELECT HEX(body) FROM folios WHERE id = 1"
+	same(t, "the text", h.told(t, h.prefix+"acme", written), []string{"F09F9880E282AC"})
+	s.move(t, hybrid.TierStandard)
+	same(t, "the text", h.told(t, h.role, written), []string{"F09F9880E282AC"})
 }
 
 // TestMySQLMoveLarge: a batch that is larger than the server takes at once is sent in parts.
