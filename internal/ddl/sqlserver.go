@@ -2,7 +2,9 @@ package ddl
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 
 	"gorm.io/gorm"
 )
@@ -11,13 +13,15 @@ import (
 // lasts, or as [Patient] says
 // (https://learn.microsoft.com/sql/relational-databases/system-stored-procedures/sp-getapplock-transact-sql).
 func LockSQLServer(ctx context.Context, tx gorm.ConnPool, key string) error {
-	milliseconds, why := int64(-1), "the lock for provisioning was not granted"
+	milliseconds, held := int64(-1), errors.New("the lock for provisioning was not granted")
 	if w := beginWait(ctx); w.limit > 0 {
-		milliseconds = max(1, w.limit.Milliseconds())
-		why = w.held("a session of the server").Error()
+		milliseconds, held = max(1, w.limit.Milliseconds()), w.held("a session of the server")
 	}
 	_, err := tx.ExecContext(ctx, fmt.Sprintf(`DECLARE @held int;
 EXEC @held = sp_getapplock @Resource = @p1, @LockMode = 'Exclusive', @LockOwner = 'Transaction', @LockTimeout = %d;
-IF @held < 0 THROW 50000, '%s', 1;`, milliseconds, why), "tenancy:"+key)
+IF @held < 0 THROW 50000, '%s', 1;`, milliseconds, held), "tenancy:"+key)
+	if err != nil && strings.Contains(err.Error(), held.Error()) {
+		return held
+	}
 	return err
 }
