@@ -18,9 +18,10 @@ type Fleet interface {
 	// Objects tells what the structures of a few tenants consist of, by
 	// [Provider.Group], in a form for people.
 	Objects(ctx context.Context, tenants []Tenant) (map[string]Objects, error)
-	// Apply changes one tenant's structures, alone and all or nothing as
-	// [Provider.Provision] does, and returns the statements that it ran. Of a Dry
-	// change it returns the statements that it would run.
+	// Apply changes one tenant's structures, alone, and returns the statements that it ran.
+	// It is all or nothing where structures change in transactions; on MySQL, where each
+	// statement commits, a change that was cut short is gone on with from what is there. Of
+	// a Dry change it returns the statements that it would run.
 	Apply(ctx context.Context, t Tenant, c Change) (Script, error)
 }
 
@@ -49,9 +50,12 @@ type Change struct {
 	Dry bool
 	// Only are the models that a dry change is asked about. nil: all of the configuration.
 	Only []any
-	// LockTimeout is how long to wait for a lock on the tenant's tables. 0: for ever.
+	// LockTimeout is how long to wait for each lock: that by which one run at a time works
+	// on the tenant, and those of its tables, which MySQL counts in whole seconds, rounded
+	// up. 0: as long as the server's own settings say.
 	LockTimeout time.Duration
-	// StatementTimeout is how long a statement may last. 0: for ever.
+	// StatementTimeout is how long a statement may last, on PostgreSQL and MariaDB. 0: as
+	// long as the server's own settings say.
 	StatementTimeout time.Duration
 	// Begun is called when the tenant is locked. It may say that there is nothing
 	// left to do. base is the base database: the very transaction of the change where

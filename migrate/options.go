@@ -49,8 +49,7 @@ func (c *config) check() error {
 type Option func(*config)
 
 // Workers sets how many tenants are worked on at once, each on a connection of its own.
-// All tenants of a base database are on one server, so it is the limit per server as
-// well. Default: the number of CPUs.
+// It holds for all servers together, and so for each. Default: the number of CPUs.
 func Workers(n int) Option { return func(c *config) { c.workers = n } }
 
 // StopAfter makes a run of many tenants stop after n failures; tenants not begun by
@@ -61,15 +60,17 @@ func StopAfter(n int) Option { return func(c *config) { c.stop = n } }
 // elsewhere. Default: none.
 func Progress(w io.Writer) Option { return func(c *config) { c.out = w } }
 
-// LockTimeout sets how long a tenant's migration waits for a lock that somebody else
+// LockTimeout sets how long a tenant's migration waits for each lock that somebody else
 // holds, before the tenant is reported as failed. One is the lock by which of several
 // runs only one works on a tenant: the error says who has it. Others are those of tables, and
-// everybody who wants the same table waits behind the migration meanwhile; strategies whose
-// tenants share their tables do not heed it there. Default: 5 seconds. 0: for ever.
+// everybody who wants the same table waits behind the migration meanwhile; MySQL counts these
+// in whole seconds, rounded up. Strategies whose tenants share their tables do not heed it for
+// those. Default: 5 seconds. 0: as long as the server's own settings say.
 func LockTimeout(d time.Duration) Option { return func(c *config) { c.lockTimeout = d } }
 
-// StatementTimeout sets how long one statement of a migration may last, on PostgreSQL; a
-// script that was recorded from another tenant counts as one. Default 0: for ever.
+// StatementTimeout sets how long one statement of a migration may last, on PostgreSQL and
+// MariaDB; on PostgreSQL a script that was recorded from another tenant counts as one.
+// Default 0: as long as the server's own settings say.
 func StatementTimeout(d time.Duration) Option { return func(c *config) { c.statementTimeout = d } }
 
 // Retries sets how often a tenant is tried again after an error that may pass: a
