@@ -305,7 +305,7 @@ func (h handle) attach(stmt *gorm.Statement, b *bound, target *routing.Target, r
 	return nil
 }
 
-// explain is the callback after a write. It explains an error that came with the rows of the
+// explain is the callback after a statement. It explains an error that came with the rows of the
 // statement: MariaDB answers an INSERT … RETURNING that a trigger refuses with rows, of which
 // the first is the refusal.
 func (in *Installation) explain(db *gorm.DB) {

@@ -179,6 +179,7 @@ func (in *Installation) installCallbacks() {
 
 	query := callbacks.Query()
 	_ = query.Before("gorm:query").Register("tenancy:bind", in.bind(opQuery))
+	_ = query.After("gorm:query").Before("gorm:preload").Register("tenancy:explain", in.explain)
 	_ = query.Register("tenancy:release", in.release)
 
 	row := callbacks.Row()

@@ -41,8 +41,9 @@ type Config struct {
 	// PremiumTier is the name of the premium tier in Tenant.Tier: at most 64 bytes, without a
 	// slash. Empty: "premium".
 	PremiumTier string
-	// StandardTier is the name of the standard tier in Tenant.Tier. Empty: "standard".
-	// Where a tier is a hybrid itself, all names in it must differ from those outside.
+	// StandardTier is the name of the standard tier in Tenant.Tier: at most 64 bytes, without
+	// a slash. Empty: "standard". Where a tier is a hybrid itself, all names in it must differ
+	// from those outside.
 	StandardTier string
 }
 

@@ -31,8 +31,8 @@ import (
 // [tenancy.ErrDrifted] where the target lacks a column or a table of the source, where it has
 // rows of the tenant already, or where the copy differs; [tenancy.ErrTenantMismatch] where
 // a key or a unique value that the tenant brings along is taken by another, which is found
-// before any row is copied. [tenancy.ErrMoving] means that another Move is at work on the tenant, or was killed less than [Lease] ago. What Flip
-// returns comes back unchanged.
+// before any row is copied. [tenancy.ErrMoving] means that another Move is at work on the
+// tenant, or was killed less than [Lease] ago. What Flip returns comes back unchanged.
 //
 // The handle's role must own the tables. On PostgreSQL no statement of Move waits longer
 // than [LockTimeout] for a lock on a table, so no other tenant waits longer behind it; it is
@@ -40,7 +40,9 @@ import (
 //
 // On MySQL and MariaDB the triggers of common tables are made by Provision, once for all
 // tenants, and stay: making them in tables that are in use would hold everybody up. Each row
-// that is written there costs one look-up by key. Provision and Move need the right to make
+// that is written there costs two look-ups by key; the first that a tenant ever writes makes
+// the tenant's row there, on which its other writers wait until that transaction ends.
+// Provision and Move need the right to make
 // triggers (TRIGGER, and where there is a binary log SUPER or
 // log_bin_trust_function_creators = 1): where Provision lacks it, it makes none, and Move
 // returns [tenancy.ErrConfig]. They run with the rights of the user that made them, who must

@@ -126,9 +126,7 @@ func (m *mover) follow(ctx context.Context) error {
 
 // whole reports whether a type is one of whole numbers.
 func whole(columnType string) bool {
-	base, _, _ := strings.Cut(columnType, "(")
-	base, _, _ = strings.Cut(base, " ")
-	switch base {
+	switch bareType(columnType) {
 	case "bigint", "integer", "int", "mediumint", "smallint", "tinyint":
 		return true
 	default:

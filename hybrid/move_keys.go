@@ -8,7 +8,8 @@ import (
 	"gorm.io/gorm/schema"
 )
 
-// crowded reports whether a model has a key that rows of two tenants in one table cannot both have.
+// crowded reports whether a model has a key that rows of two tenants in one table cannot
+// both have.
 func crowded(s *schema.Schema, column string) bool {
 	isTenant := func(f *schema.Field) bool { return f.DBName == column }
 	if len(s.PrimaryFields) > 0 && !slices.ContainsFunc(s.PrimaryFields, isTenant) {
@@ -39,7 +40,8 @@ func (m *mover) checkKeys(ctx context.Context) error {
 			return err
 		}
 		done := int64(0)
-		size := min(m.batch, max(1, m.to.language.parameters/(len(t.columns)+1))) // one statement each
+		oneStatement := max(1, m.to.language.parameters/(len(t.columns)+1))
+		size := min(m.batch, oneStatement)
 		err = m.from.scan(ctx, t, size, source, func(rows batch) error {
 			err := m.to.try(ctx, func(tx gorm.ConnPool) error { return m.to.insert(ctx, tx, t, rows) })
 			if err != nil && uniqueViolation(err) {

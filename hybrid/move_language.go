@@ -123,6 +123,13 @@ type column struct {
 	generated bool // computed from others
 }
 
+// bareType is a type without its size and attributes.
+func bareType(columnType string) string {
+	base, _, _ := strings.Cut(columnType, "(")
+	base, _, _ = strings.Cut(base, " ")
+	return base
+}
+
 func sqliteColumns(ctx context.Context, pool gorm.ConnPool, s *side, logical string) ([]column, error) {
 	return scanColumns(pool.QueryContext(ctx, `SELECT name, '', "notnull", hidden IN (2, 3) FROM pragma_table_xinfo(?) WHERE hidden <> 1 ORDER BY cid`,
 		s.binding.Names.Table(logical)))

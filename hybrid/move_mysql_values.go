@@ -14,16 +14,9 @@ import (
 // mysqlSize keeps an INSERT far below max_allowed_packet, which is 16 MiB at least.
 const mysqlSize = 4 << 20
 
-// mysqlBase is a type without its size and attributes.
-func mysqlBase(columnType string) string {
-	base, _, _ := strings.Cut(columnType, "(")
-	base, _, _ = strings.Cut(base, " ")
-	return base
-}
-
 // mysqlBytes reports whether a type's values are bytes in no character set.
 func mysqlBytes(columnType string) bool {
-	switch base := mysqlBase(columnType); base {
+	switch base := bareType(columnType); base {
 	case "bit", "binary", "varbinary", "geometry", "point", "linestring", "polygon", "multipoint", "multilinestring", "multipolygon", "geometrycollection", "geomcollection":
 		return true
 	default:
@@ -34,7 +27,7 @@ func mysqlBytes(columnType string) bool {
 // mysqlValue selects numbers and times as texts, in which nothing of them is lost, and all
 // else as it is: a text that is made may not be longer than max_allowed_packet.
 func mysqlValue(column, columnType string) string {
-	switch base := mysqlBase(columnType); {
+	switch base := bareType(columnType); {
 	case mysqlBytes(columnType), strings.HasSuffix(base, "char"), strings.HasSuffix(base, "text"), base == "json":
 		return column
 	case base == "float": // as a text it would have six digits

@@ -68,6 +68,9 @@ var rawWrites = map[string]func(db *gorm.DB) error{
 	"raw, returning": func(db *gorm.DB) error {
 		return db.Raw("UPDATE folios SET body = 'late' RETURNING id").Scan(&[]int64{}).Error
 	},
+	"raw, insert returning": func(db *gorm.DB) error {
+		return db.Raw("INSERT INTO folios (tenant_id, id, owner) VALUES ('acme', 70, 'acme') RETURNING id").Scan(&[]int64{}).Error
+	},
 	"rows, returning": func(db *gorm.DB) error {
 		rows, err := db.Raw("UPDATE folios SET body = 'late' RETURNING id").Rows()
 		if err != nil {
@@ -121,11 +124,23 @@ func (s *site) refusesWrites(t testing.TB) {
 		}
 	}
 	for name, write := range rawWrites {
-		if s.db.Name() == "mysql" && strings.Contains(name, "returning") {
+		if s.db.Name() == "mysql" && strings.Contains(name, ", returning") {
 			continue
+		}
+		if s.db.Name() == "mysql" && strings.Contains(name, "insert") && !isMariaDB(t, s.db) {
+			continue // which alone answers an INSERT with rows
 		}
 		if err := write(s.as("acme")); !errors.Is(err, tenancy.ErrMoving) && !errors.Is(err, tenancy.ErrRawSQL) {
 			t.Errorf("%s: got the error %v", name, err)
 		}
 	}
+}
+
+func isMariaDB(t testing.TB, db *gorm.DB) bool {
+	t.Helper()
+	pool, err := db.DB()
+	must(t, err)
+	var version string
+	must(t, pool.QueryRowContext(t.Context(), "SELECT version()").Scan(&version))
+	return strings.Contains(version, "MariaDB")
 }

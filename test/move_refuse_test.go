@@ -164,6 +164,11 @@ func TestMoveFlip(t *testing.T) {
 		if _, err := hybrid.Move(t.Context(), s.db, acme, hybrid.TierPremium, hybrid.Flip(fails)); err != errFlip {
 			t.Errorf("got %v", err)
 		}
+		own := &tenancy.Error{Kind: tenancy.ErrUnavailable} // of which much could be completed
+		fails = func(context.Context, tenancy.Tenant) error { return own }
+		if _, err := hybrid.Move(t.Context(), s.db, acme, hybrid.TierPremium, hybrid.Flip(fails)); err != own || own.Op != "" {
+			t.Errorf("got %v", err)
+		}
 		wantKind(t, s.as("acme").Create(&folio{ID: 60, Owner: "acme"}).Error, tenancy.ErrMoving)
 		wantKind(t, hybrid.Abandon(t.Context(), s.db, acme), tenancy.ErrMoving)
 		wantKind(t, hybrid.Finish(t.Context(), s.db, acme), tenancy.ErrMoving)

@@ -26,20 +26,30 @@ const (
 // and at the end what was acknowledged is compared with what is there.
 func TestPGHunt(t *testing.T) {
 	d := pgDuration(10*time.Second, time.Minute) / 4
-	for _, run := range []struct {
+	type trial struct {
 		kind pgKind
 		gorm gorm.Config
-		slow bool
-	}{
-		{pgSchema, gorm.Config{}, false},
-		{pgRLS, gorm.Config{PrepareStmt: true}, false},
-		{pgSchema, gorm.Config{}, true},
-		{pgRLS, gorm.Config{}, true},
-	} {
-		name := fmt.Sprintf("%s prepared=%v pipeline=%v", run.kind.name, run.gorm.PrepareStmt, !run.slow)
-		t.Run(name, func(t *testing.T) {
+		mode string
+	}
+	trials := []trial{
+		{pgSchema, gorm.Config{}, "cache_statement"},
+		{pgRLS, gorm.Config{PrepareStmt: true}, "cache_statement"},
+		{pgSchema, gorm.Config{}, noPipeline},
+		{pgRLS, gorm.Config{}, noPipeline},
+	}
+	for _, mode := range otherModes(t) {
+		if mode != noPipeline {
+			trials = append(trials, trial{pgSchema, gorm.Config{}, mode}, trial{pgRLS, gorm.Config{}, mode})
+		}
+	}
+	for _, run := range trials {
+		t.Run(fmt.Sprintf("%s/%s prepared=%v", run.mode, run.kind.name, run.gorm.PrepareStmt), func(t *testing.T) {
+			setup := pgSetup{gorm: run.gorm, slow: run.mode == noPipeline}
+			if !setup.slow {
+				setup.settings = map[string]string{"default_query_exec_mode": run.mode}
+			}
 			server := newPG(t)
-			s := openPG(t, server, run.kind, pgSetup{gorm: run.gorm, slow: run.slow})
+			s := openPG(t, server, run.kind, setup)
 			h := &hunt{world: newWorld(t, s.site, huntTenants), site: s}
 			h.run(d)
 			s.clean(t, `"$user", public`)

@@ -19,13 +19,7 @@ import (
 // a statement. Its role is an ordinary one: a superuser would prove nothing.
 func TestPostgres(t *testing.T) {
 	t.Parallel()
-	modes := []string{"cache_statement"}
-	if os.Getenv("TENANCY_TEST_MODES") == "all" {
-		modes = append(modes, "cache_describe", "describe_exec", "exec", "simple_protocol", noPipeline)
-	} else {
-		t.Log("TENANCY_TEST_MODES=all runs the suite in the other modes as well, and without the pipeline")
-	}
-	for _, mode := range modes {
+	for _, mode := range append([]string{"cache_statement"}, otherModes(t)...) {
 		for _, s := range []conformance.Subject{
 			{Name: "schema", Strategy: func(testing.TB) tenancy.Strategy { return strategies.Schema{} }, Columnless: true},
 			{Name: "rls", Strategy: func(testing.TB) tenancy.Strategy { return strategies.RLS{} }},
@@ -41,6 +35,16 @@ func TestPostgres(t *testing.T) {
 
 // noPipeline is pgx's own way, and not the pipeline's.
 const noPipeline = "no_pipeline"
+
+// otherModes lists the ways that take too long for every run.
+func otherModes(t testing.TB) []string {
+	t.Helper()
+	if os.Getenv("TENANCY_TEST_MODES") == "all" {
+		return []string{"cache_describe", "describe_exec", "exec", "simple_protocol", noPipeline}
+	}
+	t.Log("TENANCY_TEST_MODES=all runs this in the other modes as well, and without the pipeline")
+	return nil
+}
 
 // onPostgres completes a subject with databases of a test's own.
 func onPostgres(s conformance.Subject, mode string) conformance.Subject {
