@@ -40,9 +40,7 @@ import (
 //
 // On MySQL and MariaDB the triggers of common tables are made by Provision, once for all
 // tenants, and stay: making them in tables that are in use would hold everybody up. Each row
-// that is written there costs two look-ups by key; the first that a tenant ever writes makes
-// the tenant's row there, on which its other writers wait until that transaction ends.
-// Provision and Move need the right to make
+// that is written there costs two look-ups by key. Provision and Move need the right to make
 // triggers (TRIGGER, and where there is a binary log SUPER or
 // log_bin_trust_function_creators = 1): where Provision lacks it, it makes none, and Move
 // returns [tenancy.ErrConfig]. They run with the rights of the user that made them, who must

@@ -32,7 +32,8 @@ func (s *side) mysqlTenants(ctx context.Context, tx gorm.ConnPool) error {
 	return mysqlForbidden(exactly(db).Migrator().CreateTable(&freezing{}))
 }
 
-// expectMove makes the triggers of common tables, so that a move finds them. Where it cannot
+// expectMove makes the triggers of common tables, so that a move finds them, and the tenant's
+// row, so that writers find it: those who make it may meet in a deadlock. Where it cannot
 // be done now, since the role may not or others have the tables, the move does it, or says why
 // it cannot.
 func (p *provider) expectMove(ctx context.Context, t tenancy.Tenant) error {
@@ -54,7 +55,8 @@ func (p *provider) expectMove(ctx context.Context, t tenancy.Tenant) error {
 				return err
 			}
 		}
-		return nil
+		_, err := tx.ExecContext(ctx, "INSERT IGNORE INTO "+freeze.Tenants+" (tenant_id) VALUES (?)", t.ID)
+		return err
 	})
 	if mysqlLocked(err) || mysqlUnable(err) || errors.Is(err, ddl.ErrHeld) {
 		return nil
