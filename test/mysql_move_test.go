@@ -94,6 +94,7 @@ func TestMySQLMoveOfUnknown(t *testing.T) {
 		_, err := h.superuser(t).Exec("DELETE FROM tenancy_freezes")
 		must(t, err)
 		writer := s.as("acme").Begin(&sql.TxOptions{Isolation: level})
+		t.Cleanup(func() { writer.Rollback() })
 		must(t, writer.Create(&folio{ID: int64(70 + level), Owner: "acme"}).Error)
 		moved := make(chan error)
 		go func() {
