@@ -21,12 +21,12 @@ type keyed struct {
 	Name   string `gorm:"unique"`
 	First  string
 	Second string
-	Plain  string `gorm:"index"`
+	Plain  string `gorm:"index;comment:a plain one"`
 }
 
-// TestPGMigratorFindsKeys: what GORM asks about keys by views over all schemas has the same
+// TestPGMigratorQuestions: what GORM asks about keys, indexes and comments by views over all schemas has the same
 // answer by the catalog, and the views are not asked.
-func TestPGMigratorFindsKeys(t *testing.T) {
+func TestPGMigratorQuestions(t *testing.T) {
 	server := newPG(t)
 	plain, err := gorm.Open(postgres.Open(server.With(map[string]string{"search_path": "tenant_acme"})), &gorm.Config{Logger: logger.Discard})
 	must(t, err)
@@ -56,6 +56,27 @@ func TestPGMigratorFindsKeys(t *testing.T) {
 	same(t, "keys", got, []string{"part: primary", "id: primary", "name: unique"})
 	if asked := strings.Join(tracer.begun, "\n"); strings.Contains(asked, "constraint_column_usage") || !strings.Contains(asked, "pg_constraint") {
 		t.Errorf("GORM asks in other words: %s", asked)
+	}
+
+	must(t, plain.Exec("CREATE INDEX idx_keyeds_plain ON other.keyeds (plain); COMMENT ON COLUMN other.keyeds.plain IS 'another'").Error)
+	again := func() (sent string) {
+		tracer.begun = nil
+		must(t, acme.AutoMigrate(&keyed{}))
+		sent = strings.Join(tracer.begun, "\n")
+		if strings.Contains(sent, "pg_indexes") || !strings.Contains(sent, "pg_index ") || strings.Contains(sent, "ordinal_position FROM") || !strings.Contains(sent, "pg_description") {
+			t.Errorf("GORM asks in other words: %s", sent)
+		}
+		return sent
+	}
+	if sent := again(); strings.Contains(sent, "CREATE INDEX") || strings.Contains(sent, "COMMENT ON") {
+		t.Errorf("there was nothing to do: %s", sent)
+	}
+	must(t, plain.Exec("DROP INDEX idx_keyeds_plain; COMMENT ON COLUMN keyeds.plain IS 'old'").Error)
+	if sent := again(); !strings.Contains(sent, "CREATE INDEX") || !strings.Contains(sent, "COMMENT ON") {
+		t.Errorf("an index and a comment were lost: %s", sent)
+	}
+	if sent := again(); strings.Contains(sent, "CREATE INDEX") || strings.Contains(sent, "COMMENT ON") {
+		t.Errorf("there was nothing left to do: %s", sent)
 	}
 }
 

@@ -12,6 +12,10 @@ func OwnSchema(query string) string {
 		return "SELECT constraint_name" + keys + " WHERE constraint_type = $3"
 	case "SELECT c.column_name, constraint_name, constraint_type" + keysByViews:
 		return "SELECT column_name, constraint_name, constraint_type" + keys
+	case commentByViews:
+		return comment
+	case indexByViews:
+		return index
 	default:
 		return query
 	}
@@ -30,8 +34,26 @@ const (
 	// keys are the same of one table.
 	keys = ` FROM (
 		SELECT a.attname AS column_name, k.conname AS constraint_name, CASE k.contype WHEN 'p' THEN 'PRIMARY KEY' ELSE 'UNIQUE' END AS constraint_type
-		FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class r ON r.oid = k.conrelid JOIN pg_catalog.pg_namespace n ON n.oid = r.relnamespace
-		JOIN pg_catalog.pg_attribute a ON a.attrelid = r.oid AND a.attnum = ANY (k.conkey)
-		WHERE k.contype IN ('p', 'u') AND pg_catalog.current_database() = $1 AND n.nspname = CURRENT_SCHEMA() AND r.relname = $2
+		FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey)
+		WHERE k.contype IN ('p', 'u') AND pg_catalog.current_database() = $1 AND k.conrelid = ` + own + `$2)
 	) found`
+
+	// commentByViews is how GORM finds the comment on a column (MigrateColumn), once for each.
+	commentByViews = "SELECT description FROM pg_catalog.pg_description WHERE objsubid = (SELECT ordinal_position FROM information_schema.columns WHERE table_schema = CURRENT_SCHEMA() AND table_name = $1 AND column_name = $2) AND objoid = (SELECT oid FROM pg_catalog.pg_class WHERE relname = $3 AND relnamespace = (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = CURRENT_SCHEMA()))"
+
+	comment = `
+		SELECT d.description FROM pg_catalog.pg_attribute a
+		JOIN pg_catalog.pg_description d ON d.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objoid = a.attrelid AND d.objsubid = a.attnum
+		WHERE a.attrelid = ` + own + `$1) AND a.attrelid = ` + own + `$3) AND a.attname = $2`
+
+	// indexByViews is how GORM finds an index (HasIndex).
+	indexByViews = "SELECT count(*) FROM pg_indexes WHERE tablename = $1 AND indexname = $2 AND schemaname = CURRENT_SCHEMA()"
+
+	index = `
+		SELECT count(*) FROM pg_catalog.pg_index i
+		WHERE i.indrelid = ` + own + `$1) AND i.indexrelid = ` + own + `$2)`
+
+	// own begins the search for a relation of the current schema by its name: two look-ups by
+	// index, whatever the server knows of its catalog.
+	own = "(SELECT oid FROM pg_catalog.pg_class WHERE relnamespace = (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = CURRENT_SCHEMA()) AND relname = "
 )
