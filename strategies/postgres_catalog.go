@@ -31,7 +31,7 @@ func surveyQuery(n int, f form, selection string) string {
 	}
 	objects := []string{relationObjects, constraintObjects, incomingObjects, policyObjects, triggerObjects}
 	if f == fingerprints {
-		objects = append(objects, plainColumns, plainDefaults, plainIndexes, indexColumns)
+		objects = append(objects, plainColumns, plainIndexes)
 	} else {
 		objects = append(objects, writtenColumns, writtenDefaults, writtenIndexes)
 	}
@@ -69,36 +69,36 @@ const (
 		       CASE WHEN kind IN ('v', 'm') THEN free{pg_get_viewdef(oid)} ELSE '' END AS definition
 		FROM relations`
 
-	// Types with numbers below 10000 have them by the server's source, and so everywhere.
+	// Types with numbers below 10000 have them by the server's source, and so everywhere. A
+	// column's default is told with it: one of a constant without its place in the statement,
+	// and one of a serial column, which names its sequence by a number, by what it depends on.
 	plainColumns = `
 		SELECT schema, 'column ' || relation || '.' || a.attname,
-		       CASE WHEN a.atttypid < 10000 THEN a.atttypid || ' ' || a.atttypmod ELSE trim(free{format_type(a.atttypid, a.atttypmod)}) END ||` + columnProperties
+		       CASE WHEN a.atttypid < 10000 THEN a.atttypid || ' ' || a.atttypmod ELSE trim(free{format_type(a.atttypid, a.atttypmod)}) END ||` + columnProperties + ` ||
+		       CASE WHEN NOT a.atthasdef THEN ''
+		            WHEN d.adbin::text LIKE '{CONST %' THEN ' default ' || regexp_replace(d.adbin::text, ':location -?[0-9]+', '')
+		            ELSE ' default ' || coalesce(CASE WHEN d.adbin::text LIKE '{FUNCEXPR :funcid ' || 'nextval(regclass)'::regprocedure::oid || ' %' THEN 'next ' || (` + ownSequence + `) END,
+		                                         free{pg_get_expr(d.adbin, d.adrelid)}) END` + columnJoin + `
+		LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+		WHERE kind <> 'S'`
+
+	ownSequence = `
+			SELECT s.relname FROM pg_depend p JOIN pg_class s ON s.oid = p.refobjid
+			WHERE p.classid = 'pg_attrdef'::regclass AND p.objid = d.oid AND p.refclassid = 'pg_class'::regclass AND p.deptype = 'n'
+			  AND s.relkind = 'S' AND s.relnamespace = r.schema_oid LIMIT 1`
 
 	writtenColumns = `
 		SELECT schema, 'column ' || relation || '.' || a.attname,
-		       trim(free{format_type(a.atttypid, a.atttypmod)}) ||` + columnProperties
+		       trim(free{format_type(a.atttypid, a.atttypmod)}) ||` + columnProperties + columnJoin + `
+		WHERE kind <> 'S'`
 
 	columnProperties = ` CASE WHEN a.attnotnull THEN ' not null' ELSE '' END ||
 		       CASE a.attidentity WHEN '' THEN '' WHEN 'a' THEN ' identity always' ELSE ' identity' END ||
 		       CASE WHEN a.attgenerated = '' THEN '' ELSE ' generated' END ||
-		       CASE WHEN a.attcollation IN (0, 100) THEN '' ELSE ' collation ' || (SELECT quote_ident(collname) FROM pg_collation o WHERE o.oid = a.attcollation) END
-		FROM relations r JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
-		WHERE kind <> 'S'`
+		       CASE WHEN a.attcollation IN (0, 100) THEN '' ELSE ' collation ' || (SELECT quote_ident(collname) FROM pg_collation o WHERE o.oid = a.attcollation) END`
 
-	// A serial column's default names its sequence by a number, which what it depends on
-	// makes a name again. A constant is written with its place in the statement.
-	plainDefaults = `
-		SELECT r.schema, 'default of ' || r.relation || '.' || a.attname,
-		       CASE WHEN s.oid IS NOT NULL AND d.adbin::text LIKE '{FUNCEXPR :funcid ' || 'nextval(regclass)'::regprocedure::oid || ' %' THEN 'next ' || s.relation
-		            WHEN d.adbin::text LIKE '{CONST %' THEN regexp_replace(d.adbin::text, ':location -?[0-9]+', '')
-		            ELSE free{pg_get_expr(d.adbin, d.adrelid)} END
-		FROM relations r JOIN pg_attrdef d ON d.adrelid = r.oid
-		JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
-		LEFT JOIN LATERAL (
-			SELECT s.oid, s.relname AS relation FROM pg_depend p JOIN pg_class s ON s.oid = p.refobjid
-			WHERE p.classid = 'pg_attrdef'::regclass AND p.objid = d.oid AND p.refclassid = 'pg_class'::regclass AND p.deptype = 'n'
-			  AND s.relkind = 'S' AND s.relnamespace = r.schema_oid LIMIT 1
-		) s ON true`
+	columnJoin = `
+		FROM relations r JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped`
 
 	writtenDefaults = `
 		SELECT r.schema, 'default of ' || r.relation || '.' || a.attname, trim(free{pg_get_expr(d.adbin, d.adrelid)})
@@ -110,12 +110,11 @@ const (
 
 	plainIndexes = `
 		SELECT r.schema, 'index ' || r.relation || '.' || c.relname,
-		       concat_ws(' ', i.indisunique, i.indisprimary, i.indisvalid, i.indimmediate, i.indnkeyatts, i.indoption, i.indclass, i.indcollation, c.relam) ||
-		       CASE WHEN i.indpred IS NULL AND i.indexprs IS NULL THEN '' ELSE free{pg_get_indexdef(i.indexrelid)} END` + indexJoin
-
-	indexColumns = `
-		SELECT r.schema, 'index ' || r.relation || '.' || c.relname || ' ' || array_positions(i.indkey::int2[], a.attnum)::text, a.attname::text` + indexJoin + `
-		JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum = ANY (i.indkey::int2[])`
+		       concat_ws(' ', i.indisunique, i.indisprimary, i.indisvalid, i.indimmediate, i.indnkeyatts, i.indoption, i.indclass, i.indcollation, c.relam) || ' ' ||
+		       CASE WHEN i.indpred IS NOT NULL OR i.indexprs IS NOT NULL THEN free{pg_get_indexdef(i.indexrelid)}
+		            WHEN i.indnatts = 1 THEN (SELECT quote_ident(a.attname) FROM pg_attribute a WHERE a.attrelid = i.indrelid AND a.attnum = i.indkey[0])
+		            ELSE (SELECT string_agg(quote_ident(a.attname), ',' ORDER BY k.place) FROM unnest(i.indkey::int2[]) WITH ORDINALITY k (number, place)
+		                  JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number) END` + indexJoin
 
 	writtenIndexes = `
 		SELECT r.schema, 'index ' || r.relation || '.' || c.relname,
