@@ -23,7 +23,8 @@ type physical struct {
 	db      *gorm.DB
 	binding Binding
 	done    map[*schema.Schema]bool
-	joins   []any // join tables that must be asked for by themselves
+	placed  map[string]string // tables that name their schema, without it → the schema
+	joins   []any             // join tables that must be asked for by themselves
 }
 
 // newPhysical makes the handle on pool. like lends the settings that migrations heed.
@@ -64,17 +65,27 @@ func (in *Installation) newPhysical(ctx context.Context, pool gorm.ConnPool, b B
 		UpdateClauses: withoutNarrow(registered.Update().Clauses),
 		DeleteClauses: withoutNarrow(registered.Delete().Clauses),
 	})
+	p := &physical{in: in, db: db, binding: b, done: map[*schema.Schema]bool{}, placed: map[string]string{}}
 	if in.Dialect() == "postgres" {
-		_ = db.Callback().Row().Before("gorm:row").Register("tenancy:own_schema", ownSchema)
-		_ = db.Callback().Query().Before("gorm:query").Register("tenancy:own_schema", ownSchema)
+		_ = db.Callback().Row().Before("gorm:row").Register("tenancy:own_schema", p.ownSchema)
+		_ = db.Callback().Query().Before("gorm:query").Register("tenancy:own_schema", p.ownSchema)
 	}
-	return &physical{in: in, db: db, binding: b, done: map[*schema.Schema]bool{}}, nil
+	return p, nil
 }
 
-// ownSchema keeps the migrator's questions to the tenant's schema.
-func ownSchema(db *gorm.DB) {
+// ownSchema keeps the migrator's questions to the tenant's schema, or to that of a shared
+// model.
+func (p *physical) ownSchema(db *gorm.DB) {
 	asked := db.Statement.SQL.String()
-	if own := ddl.OwnSchema(asked); own != asked {
+	own := ddl.OwnSchema(asked)
+	if ddl.SequenceQuestion(asked) {
+		table, _ := db.Statement.Vars[0].(string)
+		if place, placed := p.placed[table]; placed {
+			db.Statement.Vars = append(db.Statement.Vars, place)
+			own = ddl.InSchema(asked, "$3")
+		}
+	}
+	if own != asked {
 		db.Statement.SQL.Reset()
 		db.Statement.SQL.WriteString(own)
 	}
@@ -101,6 +112,7 @@ func (p *physical) prepare(values ...any) error {
 		p.done[s] = true
 		if p.shared(s) {
 			s.Table = p.binding.Names.SharedTable(s.Table)
+			p.place(s.Table)
 			continue
 		}
 		p.exactText(s)
@@ -112,6 +124,14 @@ func (p *physical) prepare(values ...any) error {
 		}
 	}
 	return nil
+}
+
+// place remembers where a shared table is, unless a tenant's has the same name.
+func (p *physical) place(table string) {
+	place, name, placed := strings.Cut(table, ".")
+	if placed && p.in.models.find(name) == nil {
+		p.placed[name] = place
+	}
 }
 
 func (p *physical) shared(s *schema.Schema) bool {

@@ -220,6 +220,15 @@ func (m *mover) remove(ctx context.Context, s *side) error {
 	return s.language.clear(ctx, s, owned)
 }
 
+// empty removes the rows of a tenant from a side that keeps its tables.
+func (m *mover) empty(ctx context.Context, s *side) error {
+	owned, err := m.emptied(ctx, s)
+	if err != nil {
+		return err
+	}
+	return s.language.empty(ctx, s, owned)
+}
+
 // emptied lists the tables of a side that are there, with as much of a plan as it takes to
 // remove rows.
 func (m *mover) emptied(ctx context.Context, s *side) ([]*table, error) {

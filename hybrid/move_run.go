@@ -200,8 +200,11 @@ func (m *mover) undo(ctx context.Context) error {
 		return err
 	}
 	mine, err := m.mine(ctx, m.to)
-	if err == nil && mine {
+	switch {
+	case err == nil && mine:
 		err = m.remove(ctx, m.to)
+	case err == nil && m.row.Step == stepCopying:
+		err = m.empty(ctx, m.to)
 	}
 	if err != nil && !errors.Is(err, tenancy.ErrTenantMismatch) { // what is another's has no copy
 		return err

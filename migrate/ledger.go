@@ -156,6 +156,23 @@ func provisional(base gorm.ConnPool, e entry) entry {
 	return e
 }
 
+// committed is an entry as it may be written when its change is committed, and the tenant was
+// not looked at again: programs of other models go by the version, and nobody goes by what
+// the structure is.
+func committed(e entry) entry {
+	e.Fingerprint = ""
+	return e
+}
+
+// record replaces entries in the base database.
+func (l ledger) record(ctx context.Context, entries ...entry) error {
+	base, err := l.in.Base()
+	if err != nil {
+		return err
+	}
+	return l.write(ctx, base, entries...)
+}
+
 // write replaces entries, in one transaction or in the one that pool is.
 func (l ledger) write(ctx context.Context, pool gorm.ConnPool, entries ...entry) error {
 	const most = 100 // SQLite bears few placeholders

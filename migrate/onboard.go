@@ -64,7 +64,7 @@ func (m *tier) onboard(ctx context.Context, t tenancy.Tenant) error {
 	if err := m.order(ctx); err != nil {
 		return err
 	}
-	return m.ledger.write(ctx, base, e)
+	return m.ledger.record(ctx, e)
 }
 
 // ground makes what was done for a new tenant the baseline of the next ones, if there is
@@ -99,6 +99,9 @@ func (m *tier) provision(ctx context.Context, t tenancy.Tenant, known *baseline,
 		did, err = m.fleet.Apply(ctx, t, change)
 		return err
 	})
+	if err == nil && kept && !told {
+		return did, told, m.ledger.record(ctx, committed(e))
+	}
 	if err != nil && known != nil && !locked(err) && ctx.Err() == nil {
 		return m.provision(ctx, t, nil, e, kept)
 	}

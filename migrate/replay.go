@@ -149,6 +149,8 @@ func (m *Migrator) named(statements []string) ([]any, error) {
 // before it ends where it is another's.
 func (u *upgrade) apply(ctx context.Context, t tenancy.Tenant, script *tenancy.Script, after string) (did tenancy.Script, skipped bool, err error) {
 	key := u.key(t)
+	e := entry{Name: key, TenantID: t.ID, Version: u.version, Fingerprint: after}
+	told := true
 	change := u.m.change(script)
 	change.Begun = func(ctx context.Context, base gorm.ConnPool) (bool, error) {
 		now, err := u.m.ledger.one(ctx, base, key)
@@ -156,12 +158,16 @@ func (u *upgrade) apply(ctx context.Context, t tenancy.Tenant, script *tenancy.S
 		return skipped, err
 	}
 	change.Ended = func(ctx context.Context, base gorm.ConnPool) error {
-		return u.m.ledger.write(ctx, base, provisional(base, entry{Name: key, TenantID: t.ID, Version: u.version, Fingerprint: after}))
+		told = !apart(base)
+		return u.m.ledger.write(ctx, base, provisional(base, e))
 	}
 	err = u.m.retried(ctx, func() (err error) {
 		did, err = u.m.fleet.Apply(ctx, t, change)
 		return err
 	})
+	if err == nil && !told {
+		err = u.m.ledger.record(ctx, committed(e))
+	}
 	return did, skipped, err
 }
 

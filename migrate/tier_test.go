@@ -216,3 +216,40 @@ func TestFirstWasChanged(t *testing.T) {
 		t.Errorf("recorded for %q, replayed %q", a.recorded, a.replayed)
 	}
 }
+
+// TestLedgerDuringRun: of a tenant with a database of its own that was changed, the ledger tells
+// the models before the run has ended, by which programs of other models go, and not the
+// structure, which was not looked at again yet.
+func TestLedgerDuringRun(t *testing.T) {
+	f, m := newFleets(t)
+	a := f.all[0]
+	for _, id := range []string{"a1", "a2"} {
+		a.found[id] = tenancy.Structure{Owner: id, Fingerprint: "old"}
+	}
+	type told struct {
+		id                   string
+		versioned, recognise bool
+	}
+	var meanwhile []told
+	a.surveyed = func() {
+		meanwhile = nil
+		rows, err := a.base.QueryContext(t.Context(), "SELECT tenant_id, version <> '', fingerprint <> '' FROM tenancy_ledger WHERE tenant_id <> '' ORDER BY tenant_id")
+		must(t, err)
+		defer func() { _ = rows.Close() }()
+		for rows.Next() {
+			var one told
+			must(t, rows.Scan(&one.id, &one.versioned, &one.recognise))
+			meanwhile = append(meanwhile, one)
+		}
+		must(t, rows.Err())
+	}
+	_, err := m.Up(t.Context(), migrate.Tenants(tenants("a1", "a2")...))
+	must(t, err)
+	if want := []told{{"a1", true, false}, {"a2", true, false}}; !slices.Equal(meanwhile, want) {
+		t.Errorf("at the last look, the ledger told %v", meanwhile)
+	}
+	a.surveyed()
+	if want := []told{{"a1", true, true}, {"a2", true, true}}; !slices.Equal(meanwhile, want) {
+		t.Errorf("after the run, the ledger told %v", meanwhile)
+	}
+}

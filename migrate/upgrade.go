@@ -84,11 +84,7 @@ func (m *Migrator) shared(ctx context.Context, known recollection) error {
 	if known.entries[sharedModels].Version == version {
 		return nil
 	}
-	base, err := m.in.Base()
-	if err != nil {
-		return err
-	}
-	return m.ledger.write(ctx, base, entry{Name: sharedModels, Version: version})
+	return m.ledger.record(ctx, entry{Name: sharedModels, Version: version})
 }
 
 func (u *upgrade) once(ctx context.Context, t tenancy.Tenant) outcome {
@@ -171,11 +167,7 @@ func (u *upgrade) verify(ctx context.Context, r *run) error {
 		u.current[now] = true
 		entries = append(entries, entry{Name: u.key(t), TenantID: t.ID, Version: u.version, Fingerprint: now})
 	}
-	base, err := u.m.in.Base()
-	if err != nil {
-		return err
-	}
-	if err := u.m.ledger.write(ctx, base, entries...); err != nil {
+	if err := u.m.ledger.record(ctx, entries...); err != nil {
 		return err
 	}
 	for i := range r.results {

@@ -51,7 +51,7 @@ const (
 		FROM pg_namespace WHERE nspname = ANY ($1::text[]::name[])`
 
 	relation = `
-		SELECT c.oid, c.relname::text AS relation, c.relkind::text AS kind, c.relrowsecurity, c.relforcerowsecurity, c.relpersistence::text AS persistence,
+		SELECT c.oid, c.relname::text AS relation, c.relkind::text AS kind, c.relrowsecurity, c.relforcerowsecurity, c.relpersistence::text AS persistence, c.reloptions,
 		       s.oid AS schema_oid, s.schema, s.qualifier`
 
 	manyRelations = relation + `
@@ -66,7 +66,7 @@ const (
 		SELECT schema, CASE kind WHEN 'r' THEN 'table ' WHEN 'S' THEN 'sequence ' WHEN 'v' THEN 'view ' ELSE 'relation ' END || relation AS object,
 		       CASE WHEN relrowsecurity THEN 'row security ' ELSE '' END || CASE WHEN relforcerowsecurity THEN 'forced ' ELSE '' END ||
 		       CASE WHEN persistence <> 'p' THEN 'not permanent ' ELSE '' END ||
-		       CASE WHEN kind IN ('v', 'm') THEN free{pg_get_viewdef(oid)} ELSE '' END AS definition
+		       CASE WHEN kind IN ('v', 'm') THEN free{pg_get_viewdef(oid)} ELSE '' END || CASE WHEN kind = 'v' THEN coalesce(reloptions::text, '') ELSE '' END AS definition
 		FROM relations`
 
 	// Types with numbers below 10000 have them by the server's source, and so everywhere. A
@@ -76,7 +76,7 @@ const (
 		SELECT schema, 'column ' || relation || '.' || a.attname,
 		       CASE WHEN a.atttypid < 10000 THEN a.atttypid || ' ' || a.atttypmod ELSE trim(free{format_type(a.atttypid, a.atttypmod)}) END ||` + columnProperties + ` ||
 		       CASE WHEN NOT a.atthasdef THEN ''
-		            WHEN d.adbin::text LIKE '{CONST %' THEN ' default ' || regexp_replace(d.adbin::text, ':location -?[0-9]+', '')
+		            WHEN a.atttypid < 10000 AND d.adbin::text LIKE '{CONST %' THEN ' default ' || regexp_replace(d.adbin::text, ':location -?[0-9]+', '')
 		            ELSE ' default ' || coalesce(CASE WHEN d.adbin::text LIKE '{FUNCEXPR :funcid ' || 'nextval(regclass)'::regprocedure::oid || ' %' THEN 'next ' || (` + ownSequence + `) END,
 		                                         free{pg_get_expr(d.adbin, d.adrelid)}) END` + columnJoin + `
 		LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
@@ -110,7 +110,8 @@ const (
 
 	plainIndexes = `
 		SELECT r.schema, 'index ' || r.relation || '.' || c.relname,
-		       concat_ws(' ', i.indisunique, i.indisprimary, i.indisvalid, i.indimmediate, i.indnkeyatts, i.indoption, i.indclass, i.indcollation, c.relam) || ' ' ||
+		       concat_ws(' ', i.indisunique, i.indisprimary, i.indisvalid, i.indimmediate, i.indnkeyatts, i.indoption, i.indclass, i.indcollation, c.relam,
+		                 CASE WHEN i.indisunique AND NOT i.indisprimary THEN to_jsonb(i) ->> 'indnullsnotdistinct' END) || ' ' ||
 		       CASE WHEN i.indpred IS NOT NULL OR i.indexprs IS NOT NULL THEN free{pg_get_indexdef(i.indexrelid)}
 		            WHEN i.indnatts = 1 THEN (SELECT quote_ident(a.attname) FROM pg_attribute a WHERE a.attrelid = i.indrelid AND a.attnum = i.indkey[0])
 		            ELSE (SELECT string_agg(quote_ident(a.attname), ',' ORDER BY k.place) FROM unnest(i.indkey::int2[]) WITH ORDINALITY k (number, place)
@@ -123,7 +124,8 @@ const (
 	constraintObjects = `
 		SELECT r.schema, 'constraint ' || r.relation || '.' || k.conname,
 		       CASE WHEN k.contype IN ('p', 'u') THEN k.contype::text ELSE trim(free{pg_get_constraintdef(k.oid)}) END ||
-		       CASE WHEN k.convalidated THEN '' ELSE ' not valid' END || CASE WHEN k.condeferrable THEN ' deferrable' ELSE '' END
+		       CASE WHEN k.convalidated THEN '' ELSE ' not valid' END || CASE WHEN k.condeferrable THEN ' deferrable' ELSE '' END ||
+		       CASE WHEN k.condeferred THEN ' initially deferred' ELSE '' END
 		FROM relations r JOIN pg_constraint k ON k.conrelid = r.oid WHERE k.contype IN ('p', 'u', 'c', 'f', 'x')`
 
 	// References from other schemas are no part of the tenant's structures, and yet they

@@ -161,7 +161,7 @@ func (s *sqlServer) exclusively(ctx context.Context, b tenancy.Binding, fn func(
 	if err != nil {
 		return err
 	}
-	return ddl.Exclusive(ctx, base, s.in.Dialect(), strings.ToLower(b.Names.Schema), fn)
+	return ddl.Exclusive(ctx, base, s.in.Dialect(), b.Names.Schema, fn)
 }
 
 // registry is the table in which the tenants' schemas are registered, beside the shared models.

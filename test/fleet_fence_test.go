@@ -4,10 +4,13 @@ import (
 	"strings"
 	"testing"
 
+	"gorm.io/driver/postgres"
 	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
 
 	"github.com/gormtenancy/tenancy"
 	"github.com/gormtenancy/tenancy/migrate"
+	"github.com/gormtenancy/tenancy/strategies"
 )
 
 // ticket has a serial column that is not its key, and ticketWide a larger one.
@@ -92,6 +95,47 @@ func TestPGSequencesOfOthers(t *testing.T) {
 			}
 		})
 	}
+}
+
+// tollNarrow and tollWide are shared models of a schema of the application's own.
+type (
+	tollNarrow struct {
+		ID     int64
+		Number int32 `gorm:"autoIncrement"`
+	}
+	tollWide struct {
+		ID     int64
+		Number int64 `gorm:"autoIncrement"`
+	}
+)
+
+func (tollNarrow) TableName() string { return "billing.tolls" }
+func (tollWide) TableName() string   { return "billing.tolls" }
+
+// TestPGSequenceOfPlaced: the sequence of a shared model that names its schema is found there,
+// and a table of that name elsewhere keeps its own.
+func TestPGSequenceOfPlaced(t *testing.T) {
+	server := newPG(t)
+	open := func(shared any) {
+		t.Helper()
+		db, err := gorm.Open(postgres.Open(server.DSN), &gorm.Config{Logger: logger.Discard})
+		must(t, err)
+		must(t, db.Use(tenancy.Plugin(tenancy.Config{Strategy: strategies.Schema{}, Models: []any{&ticket{}}, Shared: []any{shared}})))
+		m, err := migrate.New(db)
+		must(t, err)
+		_, err = m.Up(t.Context(), migrate.Tenants(numbered(1)...))
+		must(t, err)
+		must(t, tenancy.Close(db))
+		pool, err := db.DB()
+		must(t, err)
+		must(t, pool.Close())
+	}
+	_, err := server.admin.Exec("CREATE SCHEMA billing AUTHORIZATION " + server.Name + "; CREATE TABLE public.tolls (number serial); CREATE SCHEMA zoo; CREATE TABLE zoo.tolls (number serial)")
+	must(t, err)
+	open(&tollNarrow{})
+	open(&tollWide{})
+	same(t, "sequences", server.ask(t, "SELECT n.nspname || ' ' || format_type(s.seqtypid, NULL) FROM pg_sequence s JOIN pg_class c ON c.oid = s.seqrelid JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relname = 'tolls_number_seq' ORDER BY 1"),
+		[]string{"billing bigint", "public integer", "zoo integer"})
 }
 
 // reaching names another tenant's sequence by its default.

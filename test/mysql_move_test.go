@@ -156,6 +156,36 @@ func TestMySQLMoveForeignTables(t *testing.T) {
 	must(t, s.db.WithContext(tenancy.WithTenant(t.Context(), early)).Create(&folio{ID: 1, Owner: "early"}).Error) // it may write
 }
 
+// TestMySQLAbandonForeignTables: the copy is removed also where the target has got tables of the
+// application's meanwhile, which stay.
+func TestMySQLAbandonForeignTables(t *testing.T) {
+	h := newMySQLHost(t)
+	s := openHostMoving(t, h, nil, strategies.Shared{})
+	s.provision(t, "acme", "globex")
+	s.fill(t, "globex", 2)
+	s.fill(t, "acme", 3)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	_, err := hybrid.Move(ctx, s.db, acme, hybrid.TierPremium, hybrid.Flip(s.flip), hybrid.Progress(func(p hybrid.MoveProgress) {
+		if p.Step == "copying" && p.Table == "notes" {
+			cancel()
+		}
+	}))
+	wantKind(t, err, context.Canceled)
+	own := h.prefix + "acme"
+	same(t, "copied", h.told(t, own, "SELECT count(*) > 0 FROM folios"), []string{"1"})
+	_, err = h.superuser(t).Exec("CREATE TABLE `" + own + "`.archive AS SELECT 7 AS id")
+	must(t, err)
+	must(t, hybrid.Abandon(t.Context(), s.db, acme))
+	same(t, "copied", h.told(t, own, "SELECT count(*) > 0 FROM folios"), []string{"0"})
+	same(t, "rows", h.told(t, own, "SELECT id FROM archive"), []string{"7"})
+	s.whole(t, 3)
+	_, err = h.superuser(t).Exec("DROP TABLE `" + own + "`.archive")
+	must(t, err)
+	s.move(t, hybrid.TierPremium)
+	s.whole(t, 3)
+}
+
 // TestMySQLMoveCharset: characters for which the application's own connections have no place
 // are moved as they are.
 func TestMySQLMoveCharset(t *testing.T) {

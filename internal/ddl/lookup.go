@@ -2,12 +2,19 @@ package ddl
 
 import "strings"
 
+// SequenceQuestion reports whether a query is how GORM's migrator finds the sequence of a
+// column. Its first parameter is the name of the table, without its schema.
+func SequenceQuestion(query string) bool { return strings.TrimSpace(query) == anySequence }
+
+// InSchema makes a SequenceQuestion one about a schema, which is an expression of SQL.
+func InSchema(query, schema string) string { return query + " AND table_schema = " + schema }
+
 // OwnSchema makes a question about the current schema of one that GORM's migrator asks
 // PostgreSQL about all schemas, and returns any other query as it is.
 func OwnSchema(query string) string {
 	switch strings.TrimSpace(query) {
 	case anySequence:
-		return query + " AND table_schema = CURRENT_SCHEMA()"
+		return InSchema(query, "CURRENT_SCHEMA()")
 	case "SELECT constraint_name" + keysByViews + " AND constraint_type = $3":
 		return "SELECT constraint_name" + keys + " WHERE constraint_type = $3"
 	case "SELECT c.column_name, constraint_name, constraint_type" + keysByViews:

@@ -57,10 +57,22 @@ func exclusiveMySQL(ctx context.Context, conn *sql.Conn, key string, fn func(tx 
 	return inTransaction(ctx, conn, fn)
 }
 
-// Variable is a variable of a session of MySQL, and its value: a string or an int64.
+// Variable is a variable of a session of MySQL, and its value: a string, an int64 or nil.
 type Variable struct {
 	Name  string
 	Value any
+}
+
+// literal is the value as SQL: as a parameter it would take another round trip.
+func (v Variable) literal() string {
+	switch value := v.Value.(type) {
+	case nil:
+		return "NULL"
+	case string:
+		return "'" + strings.ReplaceAll(value, "'", "''") + "'"
+	default:
+		return fmt.Sprint(value)
+	}
 }
 
 // Session is how a transaction is run on MySQL.
@@ -128,11 +140,7 @@ func (s Session) set(ctx context.Context, conn *sql.Conn) ([]Variable, error) {
 func assign(ctx context.Context, conn *sql.Conn, variables []Variable) error {
 	assignments := make([]string, len(variables))
 	for i, v := range variables {
-		value := fmt.Sprint(v.Value)
-		if text, ok := v.Value.(string); ok { // as a parameter it would take another round trip
-			value = "'" + strings.ReplaceAll(text, "'", "''") + "'"
-		}
-		assignments[i] = v.Name + " = " + value
+		assignments[i] = v.Name + " = " + v.literal()
 	}
 	_, err := conn.ExecContext(ctx, "SET SESSION "+strings.Join(assignments, ", "))
 	return err

@@ -10,7 +10,7 @@ import (
 )
 
 // LockSQLServer waits for a lock that is released with the transaction tx, as long as ctx
-// lasts, or as [Patient] says
+// lasts, or as [Patient] says. Keys differ in more than case, as names of schemas do there
 // (https://learn.microsoft.com/sql/relational-databases/system-stored-procedures/sp-getapplock-transact-sql).
 func LockSQLServer(ctx context.Context, tx gorm.ConnPool, key string) error {
 	milliseconds, held := int64(-1), errors.New("the lock for provisioning was not granted")
@@ -19,7 +19,7 @@ func LockSQLServer(ctx context.Context, tx gorm.ConnPool, key string) error {
 	}
 	_, err := tx.ExecContext(ctx, fmt.Sprintf(`DECLARE @held int;
 EXEC @held = sp_getapplock @Resource = @p1, @LockMode = 'Exclusive', @LockOwner = 'Transaction', @LockTimeout = %d;
-IF @held < 0 THROW 50000, '%s', 1;`, milliseconds, held), "tenancy:"+key)
+IF @held < 0 THROW 50000, '%s', 1;`, milliseconds, held), "tenancy:"+strings.ToLower(key))
 	if err != nil && strings.Contains(err.Error(), held.Error()) {
 		return held
 	}

@@ -142,8 +142,8 @@ func (s *sent) end() error {
 }
 
 // unplanned recognises the failure of what was prepared, rather than of what was asked:
-// its plan no longer fits, or is gone; or what was borrowed from another schema: here the
-// parameters have other types.
+// its plan no longer fits, or is gone; or its parameters have other types by now, or in this
+// schema.
 func (m *message) unplanned(err error) bool {
 	var answered *pgconn.PgError
 	if !errors.As(err, &answered) {
@@ -153,7 +153,7 @@ func (m *message) unplanned(err error) bool {
 	case "0A000", "26000", "08P01":
 		return true
 	case "42804", "42883":
-		return m.statement != nil && m.statement.borrowed
+		return m.statement != nil
 	default:
 		return false
 	}

@@ -130,6 +130,7 @@ func (m *Migrator) up(ctx context.Context, t tenancy.Tenant, target int64, p *pl
 	if err != nil {
 		return outcome{err: err}
 	}
+	ran := false
 	err = m.runner.Retry(ctx, func() error {
 		if err := m.found(ctx, t); err != nil {
 			return err
@@ -144,6 +145,7 @@ func (m *Migrator) up(ctx context.Context, t tenancy.Tenant, target int64, p *pl
 			did.changed = did.changed || len(applied) > 0
 			return err
 		})
+		ran = ran || !errors.Is(err, ddl.ErrHeld)
 		after, lookErr := m.applied(context.WithoutCancel(ctx), b)
 		if lookErr == nil {
 			did.changed = did.changed || after.latest != before.latest
@@ -151,7 +153,7 @@ func (m *Migrator) up(ctx context.Context, t tenancy.Tenant, target int64, p *pl
 		}
 		return err
 	})
-	if did.err = err; !errors.Is(err, ddl.ErrHeld) { // nothing was done then
+	if did.err = err; ran || !errors.Is(err, ddl.ErrHeld) { // nothing was done then
 		did.err = joined(err, m.protect(ctx, t, b))
 	}
 	return did
@@ -291,13 +293,23 @@ type protector interface {
 	Protect(ctx context.Context, tx gorm.ConnPool) error
 }
 
-// protectTimeout bounds protect, whose context may have ended.
+// protectTimeout bounds protect once its context has ended.
 const protectTimeout = 30 * time.Second
+
+// outlasting returns a context that ends protectTimeout after ctx.
+func outlasting(ctx context.Context) (context.Context, context.CancelFunc) {
+	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(protectTimeout, cancel) })
+	return longer, func() {
+		stop()
+		cancel()
+	}
+}
 
 // protect is called whatever became of the migrations, and of ctx: some may have been
 // committed.
 func (m *Migrator) protect(ctx context.Context, t tenancy.Tenant, b tenancy.Binding) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), protectTimeout)
+	ctx, cancel := outlasting(ctx)
 	defer cancel()
 	tier, err := m.in.TierOf(t)
 	if err != nil {
