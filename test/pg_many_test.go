@@ -58,3 +58,29 @@ func TestPGManySchemas(t *testing.T) {
 		}
 	}
 }
+
+// TestPGTypeChanged: a statement that is prepared outlives a change of a column's type, as the
+// parameter's is another from then on.
+func TestPGTypeChanged(t *testing.T) {
+	for _, k := range []pgKind{pgSchema, pgRLS} {
+		t.Run(k.name, func(t *testing.T) {
+			server := newPG(t)
+			s := openPG(t, server, k, pgSetup{conns: 1})
+			s.provision(t, "acme")
+			must(t, s.as("acme").Create(&folio{ID: 1, Owner: "acme", Hits: 7}).Error)
+			read := func() {
+				t.Helper()
+				var ids []string
+				must(t, s.as("acme").Model(&folio{}).Where("hits = ?", "7").Pluck("id", &ids).Error)
+				same(t, "IDs", ids, []string{"1"})
+			}
+			for range 3 {
+				read()
+			}
+			_, err := server.admin.Exec("ALTER TABLE " + map[string]string{"schema": "tenant_acme.", "rls": ""}[k.name] + "folios ALTER COLUMN hits TYPE text")
+			must(t, err)
+			read()
+			read()
+		})
+	}
+}
