@@ -47,7 +47,9 @@ import (
 // stay. Move waits a second at most for a lock, then others go on, and it tries again. No
 // trigger sees what a foreign key does by itself (ON DELETE CASCADE, SET NULL), nor TRUNCATE:
 // leave alone meanwhile the shared models that the tenant's rows refer to in that way, and
-// do not truncate tables in its own database.
+// do not truncate tables in its own database. MariaDB refuses an INSERT … RETURNING when its rows
+// are read: of a text whose rows the application reads itself, by Rows or Scan, the error is the
+// driver's, in the same words.
 func Move(ctx context.Context, db *gorm.DB, t tenancy.Tenant, to string, options ...MoveOption) (*MoveReport, error) {
 	cfg := moveConfig{batch: defaultBatch, lease: Lease}
 	for _, option := range options {

@@ -69,7 +69,7 @@ var rawWrites = map[string]func(db *gorm.DB) error{
 		return db.Raw("UPDATE folios SET body = 'late' RETURNING id").Scan(&[]int64{}).Error
 	},
 	"raw, insert returning": func(db *gorm.DB) error {
-		return db.Raw("INSERT INTO folios (tenant_id, id, owner) VALUES ('acme', 70, 'acme') RETURNING id").Scan(&[]int64{}).Error
+		return db.Raw("INSERT INTO folios (tenant_id, id, owner) VALUES ('acme', 70, 'acme') RETURNING id").Find(&[]folio{}).Error
 	},
 	"rows, returning": func(db *gorm.DB) error {
 		rows, err := db.Raw("UPDATE folios SET body = 'late' RETURNING id").Rows()
