@@ -20,6 +20,7 @@ import (
 // schemas where those are databases.
 func TestDatabaseServers(t *testing.T) {
 	t.Parallel()
+	configs := serverConfigs(t)
 	for name, subject := range map[string]func() conformance.Subject{
 		"postgres/database": func() conformance.Subject { return databasesOn(conformance.Subject{}, newPostgresHost) },
 		"mysql/database":    func() conformance.Subject { return databasesOn(conformance.Subject{}, newMySQLHost) },
@@ -34,7 +35,9 @@ func TestDatabaseServers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			conformance.Run(t, subject())
+			s := subject()
+			s.Configs = configs
+			conformance.Run(t, s)
 		})
 	}
 }

@@ -19,6 +19,7 @@ import (
 // a statement. Its role is an ordinary one: a superuser would prove nothing.
 func TestPostgres(t *testing.T) {
 	t.Parallel()
+	configs := serverConfigs(t)
 	for _, mode := range append([]string{"cache_statement"}, otherModes(t)...) {
 		for _, s := range []conformance.Subject{
 			{Name: "schema", Strategy: func(testing.TB) tenancy.Strategy { return strategies.Schema{} }, Columnless: true},
@@ -27,6 +28,7 @@ func TestPostgres(t *testing.T) {
 		} {
 			t.Run(mode+"/"+s.Name, func(t *testing.T) {
 				t.Parallel()
+				s.Configs = configs
 				conformance.Run(t, onPostgres(s, mode))
 			})
 		}
@@ -44,6 +46,17 @@ func otherModes(t testing.TB) []string {
 	}
 	t.Log("TENANCY_TEST_MODES=all runs this in the other modes as well, and without the pipeline")
 	return nil
+}
+
+// serverConfigs lists the configurations of GORM in which the suite runs on servers: all where
+// a run requires servers, and otherwise two, in which each setting is there both ways.
+func serverConfigs(t testing.TB) []gorm.Config {
+	t.Helper()
+	if os.Getenv("TENANCY_TEST_REQUIRE") != "" || os.Getenv("TENANCY_TEST_MODES") == "all" {
+		return conformance.Configs()
+	}
+	t.Log("TENANCY_TEST_MODES=all runs this in all configurations of GORM, not in two")
+	return []gorm.Config{{}, {PrepareStmt: true, SkipDefaultTransaction: true}}
 }
 
 // onPostgres completes a subject with databases of a test's own.
