@@ -3,6 +3,7 @@ package test
 import (
 	"context"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -85,7 +86,18 @@ func newMoving(open func(*directory) *site, driver string) *moving {
 func eachMoving(t *testing.T, fn func(t *testing.T, s *moving)) {
 	t.Helper()
 	for _, k := range movingKinds {
-		t.Run(k.name, func(t *testing.T) { fn(t, k.open(t)) })
+		t.Run(k.name, func(t *testing.T) {
+			sometimes(t, k.name)
+			fn(t, k.open(t))
+		})
+	}
+}
+
+// sometimes skips kinds that have much in common with another, where there is little time.
+func sometimes(t *testing.T, name string) {
+	t.Helper()
+	if strings.HasPrefix(name, "postgres") && !strings.HasSuffix(name, "rls") && !thorough() {
+		t.Skip("TENANCY_TEST_MODES=all runs this between all strategies of PostgreSQL")
 	}
 }
 

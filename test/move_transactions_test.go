@@ -25,7 +25,10 @@ func eachServerMoving(t *testing.T, fn func(t *testing.T, s *moving)) {
 	t.Helper()
 	for _, k := range movingKinds {
 		if !strings.HasPrefix(k.name, "sqlite") {
-			t.Run(k.name, func(t *testing.T) { fn(t, k.open(t)) })
+			t.Run(k.name, func(t *testing.T) {
+				sometimes(t, k.name)
+				fn(t, k.open(t))
+			})
 		}
 	}
 }

@@ -48,11 +48,16 @@ func otherModes(t testing.TB) []string {
 	return nil
 }
 
+// thorough reports whether a run may take longer than go test allows by itself.
+func thorough() bool {
+	return os.Getenv("TENANCY_TEST_REQUIRE") != "" || os.Getenv("TENANCY_TEST_MODES") == "all"
+}
+
 // serverConfigs lists the configurations of GORM in which the suite runs on servers: all where
 // a run requires servers, and otherwise two, in which each setting is there both ways.
 func serverConfigs(t testing.TB) []gorm.Config {
 	t.Helper()
-	if os.Getenv("TENANCY_TEST_REQUIRE") != "" || os.Getenv("TENANCY_TEST_MODES") == "all" {
+	if thorough() {
 		return conformance.Configs()
 	}
 	t.Log("TENANCY_TEST_MODES=all runs this in all configurations of GORM, not in two")
