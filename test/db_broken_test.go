@@ -216,6 +216,7 @@ func (b *breakable) eachBreak(t *testing.T, op func(context.Context, tenancy.Ten
 // TestProvisionBroken breaks the provisioning of a new tenant at each statement. Another one
 // ends it, or a Destroy removes it.
 func TestProvisionBroken(t *testing.T) {
+	takesLong(t)
 	eachBreakable(t, func(t *testing.T, b *breakable) {
 		b.eachBreak(t, b.migrate.Provision, func(t *testing.T, _ int, _ error) {
 			must(t, b.migrate.Destroy(t.Context(), acme))
@@ -239,6 +240,7 @@ func TestProvisionBroken(t *testing.T) {
 // TestProvisionAgainBroken breaks the provisioning of a tenant that lives, and that lacks a
 // column. It lives on, and another one ends it.
 func TestProvisionAgainBroken(t *testing.T) {
+	takesLong(t)
 	eachBreakable(t, func(t *testing.T, b *breakable) {
 		must(t, b.migrate.Provision(t.Context(), acme))
 		for id := range uint(3) {
@@ -267,6 +269,7 @@ func TestProvisionAgainBroken(t *testing.T) {
 // TestDestroyBroken breaks a Destroy at each statement: the tenant is whole or gone, and
 // another Destroy ends it.
 func TestDestroyBroken(t *testing.T) {
+	takesLong(t)
 	eachBreakable(t, func(t *testing.T, b *breakable) {
 		b.eachBreak(t, b.migrate.Destroy, func(t *testing.T, _ int, _ error) {
 			must(t, b.migrate.Provision(t.Context(), acme))
@@ -289,6 +292,7 @@ func TestDestroyBroken(t *testing.T) {
 // TestProvisionBesideDestroy has two handles provision one tenant at once, and one destroy it while
 // the other provisions: it is whole or gone for both, and can be had and removed again.
 func TestProvisionBesideDestroy(t *testing.T) {
+	takesLong(t)
 	rounds := 2
 	if os.Getenv("TENANCY_TEST_LONG") != "" {
 		rounds = 50

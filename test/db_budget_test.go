@@ -43,6 +43,7 @@ func (h host) fleet(t *testing.T, n int) (*gorm.DB, []tenancy.Tenant) {
 
 // TestDatabaseBudget has more tenants at once than there may be connections.
 func TestDatabaseBudget(t *testing.T) {
+	takesLong(t)
 	const budget, workers = 40, 64
 	for name, newHost := range map[string]func(testing.TB) host{"postgres": newPostgresHost, "mysql": newMySQLHost} {
 		t.Run(name, func(t *testing.T) {

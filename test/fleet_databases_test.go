@@ -159,6 +159,7 @@ func TestFleetDatabasesDrift(t *testing.T) {
 // TestFleetDatabasesLocked: a table that somebody has locked costs its tenant the lock
 // timeout, and nobody else anything.
 func TestFleetDatabasesLocked(t *testing.T) {
+	takesLong(t)
 	eachHost(t, func(t *testing.T, h host) {
 		all := numbered(3)
 		h.site(t, fleetModels()).up(t, all)
@@ -277,6 +278,7 @@ func migrateDatabasesAsChild(spec string) (err error) {
 // TestFleetDatabasesKilled kills a run between tenants, or within one, and another run
 // ends it.
 func TestFleetDatabasesKilled(t *testing.T) {
+	takesLong(t)
 	eachHost(t, func(t *testing.T, h host) {
 		all := numbered(databasesSize)
 		h.site(t, fleetModels()).up(t, all[:databasesSize/2])

@@ -15,6 +15,7 @@ import (
 // reads all its rows in between, and at the end they are there once, in one tier. With the
 // acknowledgement of a commit lost, too.
 func TestMoveKilled(t *testing.T) {
+	takesLong(t)
 	eachMoving(t, func(t *testing.T, s *moving) {
 		s.provision(t, "acme", "globex")
 		s.fill(t, "globex", 2)

@@ -37,6 +37,7 @@ type load struct {
 // TestMoveUnderLoad moves a tenant there and back while all tenants read and write: nothing
 // crosses, nothing acknowledged is lost, and others are served as before.
 func TestMoveUnderLoad(t *testing.T) {
+	takesLong(t)
 	span := 700 * time.Millisecond
 	if os.Getenv("TENANCY_TEST_LONG") != "" {
 		span = 15 * time.Second

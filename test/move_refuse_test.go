@@ -53,6 +53,7 @@ func TestMoveTakenKeys(t *testing.T) {
 // TestMoveLosesNothing: what the target has no place for, or is no tenant's own, stops a move before
 // it begins.
 func TestMoveLosesNothing(t *testing.T) {
+	takesLong(t)
 	own := func(s *moving, table string) string { return s.physical(table) }
 	for name, spoil := range map[string]struct {
 		spoil, mend func(s *moving) string

@@ -37,6 +37,7 @@ func eachServerMoving(t *testing.T, fn func(t *testing.T, s *moving)) {
 // along. One that began before the freeze writes nothing after it, however old its snapshot.
 // Others write meanwhile.
 func TestMoveTransactions(t *testing.T) {
+	takesLong(t)
 	eachServerMoving(t, func(t *testing.T, s *moving) {
 		s.provision(t, "acme", "globex")
 		s.fill(t, "globex", 2)

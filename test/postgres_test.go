@@ -53,6 +53,14 @@ func thorough() bool {
 	return os.Getenv("TENANCY_TEST_REQUIRE") != "" || os.Getenv("TENANCY_TEST_MODES") == "all"
 }
 
+// takesLong skips a test where there is little time.
+func takesLong(t *testing.T) {
+	t.Helper()
+	if !thorough() {
+		t.Skip("takes long; TENANCY_TEST_MODES=all runs it")
+	}
+}
+
 // serverConfigs lists the configurations of GORM in which the suite runs on servers: all where
 // a run requires servers, and otherwise two, in which each setting is there both ways.
 func serverConfigs(t testing.TB) []gorm.Config {
