@@ -3,56 +3,28 @@ package strategies
 import (
 	"context"
 	"database/sql"
-	"maps"
-	"slices"
 	"strings"
-	"sync"
 
-	"golang.org/x/sync/errgroup"
 	"gorm.io/gorm"
 
 	"github.com/gormtenancy/tenancy"
 )
 
-// A survey of many schemas is shared out, since the server answers one query on one CPU.
-const (
-	surveyShares = 4
-	leastShare   = 50 // schemas: each share reads the whole catalog
-)
-
-// Survey implements [tenancy.Fleet]: one query of the catalog for all tenants, or a few at once
-// where there are many.
+// Survey implements [tenancy.Fleet]: one query of the catalog for all tenants.
 func (s *schemas) Survey(ctx context.Context, tenants []tenancy.Tenant) (map[string]tenancy.Structure, error) {
 	wanted := s.named(tenants)
 	found := make(map[string]tenancy.Structure, len(wanted))
-	var mu sync.Mutex
-	readers, ctx := errgroup.WithContext(ctx)
-	for share := range slices.Chunk(wanted, max(leastShare, (len(wanted)+surveyShares-1)/surveyShares)) {
-		readers.Go(func() error {
-			structures, err := s.surveyed(ctx, share)
-			mu.Lock()
-			defer mu.Unlock()
-			maps.Copy(found, structures)
-			return err
-		})
-	}
-	return found, readers.Wait()
-}
-
-// surveyed looks at the schemas of a share.
-func (s *schemas) surveyed(ctx context.Context, share []string) (map[string]tenancy.Structure, error) {
-	found := make(map[string]tenancy.Structure, len(share))
 	err := s.surveying(ctx, func(tx gorm.ConnPool) error {
-		owners, err := s.owners(ctx, tx, share)
+		owners, err := s.owners(ctx, tx, wanted)
 		if err != nil {
 			return err
 		}
 		for name, owner := range owners {
 			found[name] = tenancy.Structure{Owner: owner}
 		}
-		rows, err := tx.QueryContext(ctx, surveyQuery(len(share), fingerprints, `
+		rows, err := tx.QueryContext(ctx, surveyQuery(len(wanted), fingerprints, `
 			SELECT schema, count(*) || '.' || sum(hashtextextended(object || E'\n' || definition, 0)) || '.' || sum(hashtextextended(object || E'\n' || definition, 1))
-			FROM objects GROUP BY schema`), textArray(share))
+			FROM objects GROUP BY schema`), textArray(wanted))
 		if err != nil {
 			return err
 		}
