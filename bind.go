@@ -309,8 +309,10 @@ func (h handle) attach(stmt *gorm.Statement, b *bound, target *routing.Target, r
 // statement: MariaDB answers an INSERT … RETURNING that a trigger refuses with rows, of which
 // the first is the refusal.
 func (in *Installation) explain(db *gorm.DB) {
-	b := boundTo(db.Statement)
-	if b != nil && db.Error != nil && b.route != nil && freeze.Refused(db.Error) && !errors.Is(db.Error, ErrMoving) {
+	if db.Error == nil || !freeze.Refused(db.Error) || errors.Is(db.Error, ErrMoving) {
+		return
+	}
+	if b := boundTo(db.Statement); b != nil && b.route != nil {
 		db.Error = b.route.explain(db.Error)
 	}
 }

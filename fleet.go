@@ -52,10 +52,10 @@ type Change struct {
 	Only []any
 	// LockTimeout is how long to wait for each lock: that by which one run at a time works
 	// on the tenant, and those of its tables, which MySQL counts in whole seconds, rounded
-	// up. 0: as long as the server's own settings say.
+	// up. 0: none is set.
 	LockTimeout time.Duration
-	// StatementTimeout is how long a statement may last, on PostgreSQL and MariaDB. 0: as
-	// long as the server's own settings say.
+	// StatementTimeout is how long a statement may last, on PostgreSQL and MariaDB. 0: none
+	// is set.
 	StatementTimeout time.Duration
 	// Begun is called when the tenant is locked. It may say that there is nothing
 	// left to do. base is the base database: the very transaction of the change where

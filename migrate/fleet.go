@@ -107,8 +107,9 @@ func (m *Migrator) prepare(ctx context.Context, tenants []tenancy.Tenant) (map[*
 // A tenant is behind when it is as a run of Up or Provision left it and the models have
 // changed since, and drifted when somebody else has changed it. Where tenants have
 // structures of their own, Status compares them, with a few queries for all where they are in
-// one database; else it is [Migrator.Verify] for each. Of a hybrid, each tier is treated so, and whether a tenant
-// has rows in another tier as well is Verify's question alone where structures are compared.
+// one database; else it is [Migrator.Verify] for each. Of a hybrid, each tier is treated so,
+// and whether a tenant has rows in another tier as well is Verify's question alone where
+// structures are compared.
 func (m *Migrator) Status(ctx context.Context, tenants iter.Seq2[tenancy.Tenant, error]) (*Report, error) {
 	r := m.begin("status", tenants)
 	views, err := m.compare(ctx, r.tenants())

@@ -3,8 +3,6 @@ package migrate
 import (
 	"context"
 
-	"gorm.io/gorm"
-
 	"github.com/gormtenancy/tenancy"
 )
 
@@ -90,17 +88,12 @@ func (m *tier) provision(ctx context.Context, t tenancy.Tenant, known *baseline,
 		change, e.Fingerprint = m.change(&known.script), known.after
 	}
 	if kept {
-		change.Ended = func(ctx context.Context, base gorm.ConnPool) error {
-			told = !apart(base)
-			return m.ledger.write(ctx, base, provisional(base, e))
-		}
-	}
-	err = m.retried(ctx, func() (err error) {
-		did, err = m.fleet.Apply(ctx, t, change)
-		return err
-	})
-	if err == nil && kept && !told {
-		return did, told, m.ledger.record(ctx, committed(e))
+		did, told, err = m.apply(ctx, t, change, e)
+	} else {
+		err = m.retried(ctx, func() (err error) {
+			did, err = m.fleet.Apply(ctx, t, change)
+			return err
+		})
 	}
 	if err != nil && known != nil && !locked(err) && ctx.Err() == nil {
 		return m.provision(ctx, t, nil, e, kept)

@@ -65,12 +65,12 @@ func Progress(w io.Writer) Option { return func(c *config) { c.out = w } }
 // runs only one works on a tenant: the error says who has it. Others are those of tables, and
 // everybody who wants the same table waits behind the migration meanwhile; MySQL counts these
 // in whole seconds, rounded up. Strategies whose tenants share their tables do not heed it for
-// those. Default: 5 seconds. 0: as long as the server's own settings say.
+// those. Default: 5 seconds. 0: none is set.
 func LockTimeout(d time.Duration) Option { return func(c *config) { c.lockTimeout = d } }
 
-// StatementTimeout sets how long one statement of a migration may last, on PostgreSQL and
-// MariaDB; on PostgreSQL a script that was recorded from another tenant counts as one.
-// Default 0: as long as the server's own settings say.
+// StatementTimeout sets how long one statement of a migration may last, on PostgreSQL, and for
+// databases of tenants on MariaDB, except in versioned migrations there. On PostgreSQL a script
+// that was recorded from another tenant counts as one. Default 0: none is set.
 func StatementTimeout(d time.Duration) Option { return func(c *config) { c.statementTimeout = d } }
 
 // Retries sets how often a tenant is tried again after an error that may pass: a

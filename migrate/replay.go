@@ -149,26 +149,32 @@ func (m *Migrator) named(statements []string) ([]any, error) {
 // before it ends where it is another's.
 func (u *upgrade) apply(ctx context.Context, t tenancy.Tenant, script *tenancy.Script, after string) (did tenancy.Script, skipped bool, err error) {
 	key := u.key(t)
-	e := entry{Name: key, TenantID: t.ID, Version: u.version, Fingerprint: after}
-	told := true
 	change := u.m.change(script)
 	change.Begun = func(ctx context.Context, base gorm.ConnPool) (bool, error) {
 		now, err := u.m.ledger.one(ctx, base, key)
 		skipped = err == nil && now.Version == u.version && now.TenantID == t.ID && now != u.entries[key]
 		return skipped, err
 	}
+	did, _, err = u.m.apply(ctx, t, change, entry{Name: key, TenantID: t.ID, Version: u.version, Fingerprint: after})
+	return did, skipped, err
+}
+
+// apply changes one tenant and tells the ledger: all that there is to say, where that is in
+// the transaction of the change.
+func (m *tier) apply(ctx context.Context, t tenancy.Tenant, change tenancy.Change, e entry) (did tenancy.Script, told bool, err error) {
+	ended := false
 	change.Ended = func(ctx context.Context, base gorm.ConnPool) error {
-		told = !apart(base)
-		return u.m.ledger.write(ctx, base, provisional(base, e))
+		ended, told = true, !apart(base)
+		return m.ledger.write(ctx, base, provisional(base, e))
 	}
-	err = u.m.retried(ctx, func() (err error) {
-		did, err = u.m.fleet.Apply(ctx, t, change)
+	err = m.retried(ctx, func() (err error) {
+		did, err = m.fleet.Apply(ctx, t, change)
 		return err
 	})
-	if err == nil && !told {
-		err = u.m.ledger.record(ctx, committed(e))
+	if err == nil && ended && !told {
+		err = m.ledger.record(ctx, committed(e))
 	}
-	return did, skipped, err
+	return did, told, err
 }
 
 // change is a change under the limits of the options.

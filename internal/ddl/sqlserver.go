@@ -10,8 +10,9 @@ import (
 )
 
 // LockSQLServer waits for a lock that is released with the transaction tx, as long as ctx
-// lasts, or as [Patient] says. Keys differ in more than case, as names of schemas do there
+// lasts, or as [Patient] says
 // (https://learn.microsoft.com/sql/relational-databases/system-stored-procedures/sp-getapplock-transact-sql).
+// Keys that differ in case alone are one lock, as names of schemas are one there.
 func LockSQLServer(ctx context.Context, tx gorm.ConnPool, key string) error {
 	milliseconds, held := int64(-1), errors.New("the lock for provisioning was not granted")
 	if w := beginWait(ctx); w.limit > 0 {
