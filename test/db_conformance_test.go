@@ -20,23 +20,25 @@ import (
 // schemas where those are databases.
 func TestDatabaseServers(t *testing.T) {
 	t.Parallel()
-	configs := serverConfigs(t)
-	for name, subject := range map[string]func() conformance.Subject{
-		"postgres/database": func() conformance.Subject { return databasesOn(conformance.Subject{}, newPostgresHost) },
-		"mysql/database":    func() conformance.Subject { return databasesOn(conformance.Subject{}, newMySQLHost) },
-		"mysql/schema": func() conformance.Subject {
+	for n, run := range []struct {
+		name    string
+		subject func() conformance.Subject
+	}{
+		{"postgres/database", func() conformance.Subject { return databasesOn(conformance.Subject{}, newPostgresHost) }},
+		{"mysql/database", func() conformance.Subject { return databasesOn(conformance.Subject{}, newMySQLHost) }},
+		{"mysql/schema", func() conformance.Subject {
 			s := databasesOn(conformance.Subject{}, newMySQLHost)
 			database := s.Strategy
 			s.Strategy = func(t testing.TB) tenancy.Strategy {
 				return strategies.Schema{Database: database(t).(strategies.Database)}
 			}
 			return s
-		},
+		}},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(run.name, func(t *testing.T) {
 			t.Parallel()
-			s := subject()
-			s.Configs = configs
+			s := run.subject()
+			s.Configs = serverConfigs(t, n)
 			conformance.Run(t, s)
 		})
 	}

@@ -15,13 +15,12 @@ import (
 // TestMySQL runs the suite on MySQL or MariaDB.
 func TestMySQL(t *testing.T) {
 	t.Parallel()
-	configs := serverConfigs(t)
 	for _, s := range []conformance.Subject{
 		{Name: "shared", Strategy: func(testing.TB) tenancy.Strategy { return strategies.Shared{} }, Raw: conformance.RawRefused},
 	} {
 		t.Run(s.Name, func(t *testing.T) {
 			t.Parallel()
-			s.Configs = configs
+			s.Configs = serverConfigs(t, 1)
 			conformance.Run(t, onMySQL(s))
 		})
 	}
