@@ -20,14 +20,19 @@ func (w word) name() string {
 // wordsOf reads a text to its end, whatever it is. The bodies of functions are read as
 // what they are: more SQL, and so is what they may EXECUTE. Comments are
 // left out.
-func wordsOf(src string) []word { return read(src, false) }
-
-func read(src string, body bool) []word {
+func wordsOf(src string) []word {
 	var words []word
+	read(&words, src, false)
+	return words
+}
+
+// read adds the words of a text, of a function's body if body is set.
+func read(words *[]word, src string, body bool) {
 	literal := func(w word) {
-		words = append(words, w)
+		*words = append(*words, w)
 		if body && w.quote == '\'' {
-			words = append(append(words, word{text: ";"}), read(w.text, false)...)
+			*words = append(*words, word{text: ";"})
+			read(words, w.text, false)
 		}
 	}
 	for src != "" {
@@ -45,7 +50,8 @@ func read(src string, body bool) []word {
 			if !ok {
 				inside, rest = "", src[1:]
 			}
-			words, src = append(words, read(inside, true)...), rest
+			read(words, inside, true)
+			src = rest
 		case letter(c):
 			end := 1
 			for end < len(src) && (letter(src[end]) || src[end] == '$' || '0' <= src[end] && src[end] <= '9') {
@@ -57,14 +63,13 @@ func read(src string, body bool) []word {
 				literal(w)
 				continue
 			}
-			words, src = append(words, word{text: src[:end]}), src[end:]
+			*words, src = append(*words, word{text: src[:end]}), src[end:]
 		case strings.IndexByte(" \t\r\n\f\v", c) >= 0:
 			src = src[1:]
 		default:
-			words, src = append(words, word{text: src[:1]}), src[1:]
+			*words, src = append(*words, word{text: src[:1]}), src[1:]
 		}
 	}
-	return words
 }
 
 func letter(c byte) bool {
