@@ -97,9 +97,10 @@ func NewSecondMySQLWith(t testing.TB, options ...string) *Second {
 	if err != nil {
 		missing(t, "secondserver", err)
 	}
-	as := []string{}
+	// A server that starts removes the temporary tables of whoever uses the same directory.
+	as := []string{"--tmpdir=" + dir}
 	if account != nil {
-		as = []string{"--user=" + account.Username}
+		as = append(as, "--user="+account.Username)
 	}
 	data := filepath.Join(dir, "data")
 	secondRun(t, append([]string{install, "--no-defaults", "--datadir=" + data, "--auth-root-authentication-method=normal", "--skip-test-db", "--innodb-log-file-size=8M"}, append(as, options...)...))
