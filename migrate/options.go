@@ -78,7 +78,9 @@ func StatementTimeout(d time.Duration) Option { return func(c *config) { c.state
 // them. Default: 3.
 func Retries(n int) Option { return func(c *config) { c.retries = n } }
 
-// Trust makes [Migrator.Up] believe its ledger, which is one query: a tenant that a run
-// has brought to these models is not looked at again. What was changed by hand since
-// then is not found. Default: every tenant's structures are surveyed.
+// Trust makes [Migrator.Up] believe its ledger, which is one query: a tenant that a run has
+// brought to these models is not looked at, and one that a run has left with others is taken
+// to be as it was left. What was changed by hand since then is found in the first tenant of
+// each structure, which is looked at, and in tables that are changed, and nowhere else.
+// Default: every tenant's structures are surveyed.
 func Trust() Option { return func(c *config) { c.trust = true } }

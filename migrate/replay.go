@@ -21,6 +21,8 @@ type batch struct {
 	script *tenancy.Script // nil: there was none yet
 	after  string          // the canary's fingerprint when it was done
 
+	touched touched // zero: all of a tenant is looked at again when it was changed
+
 	unsettled string // why the canary may not be done: AutoMigrate would send more
 }
 
@@ -50,6 +52,13 @@ func (b *batch) lead(ctx context.Context, t tenancy.Tenant) (led bool, did outco
 	if b.script != nil {
 		return false, did
 	}
+	if b.u.believed[b.u.key(t)] {
+		if now, err := b.u.m.fingerprint(ctx, t); err != nil {
+			return true, outcome{err: err}
+		} else if now != b.before {
+			return true, b.alone(ctx, t, "it is not as the last run has left it")
+		}
+	}
 	script, skipped, err := b.u.apply(ctx, t, nil, "")
 	if err != nil || skipped {
 		return true, outcome{err: err}
@@ -62,8 +71,12 @@ func (b *batch) lead(ctx context.Context, t tenancy.Tenant) (led bool, did outco
 	if len(script.Statements) == 0 && after != b.before { // another run was there since the survey
 		return true, outcome{changed: script.New}
 	}
+	touched, err := b.u.m.touchedBy(ctx, script, t)
+	if err != nil {
+		return true, outcome{err: err}
+	}
 	b.ask(ctx, t, baseline{script, after})
-	b.canary, b.script, b.after = t.ID, &script, after
+	b.canary, b.script, b.after, b.touched = t.ID, &script, after, touched
 	return true, outcome{changed: script.New || len(script.Statements) > 0}
 }
 

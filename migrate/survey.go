@@ -36,10 +36,11 @@ func (m *Migrator) recall(ctx context.Context, tenants []tenancy.Tenant) (r reco
 type picture struct {
 	recollection
 
-	m       *tier
-	found   map[string]tenancy.Structure // by tenancy.Provider.Group
-	current map[string]bool              // fingerprints that runs have left with these models
-	sample  map[string]tenancy.Tenant    // a tenant of each fingerprint
+	m        *tier
+	found    map[string]tenancy.Structure // by tenancy.Provider.Group
+	believed map[string]bool              // found in the ledger alone, by the same
+	current  map[string]bool              // fingerprints that runs have left with these models
+	sample   map[string]tenancy.Tenant    // a tenant of each fingerprint
 }
 
 // look makes a picture of each tier whose tenants can be compared.
@@ -60,14 +61,17 @@ func (m *Migrator) look(ctx context.Context, known recollection, split map[*tier
 
 // picture surveys the tenants.
 func (m *tier) picture(ctx context.Context, known recollection, tenants []tenancy.Tenant) (*picture, error) {
-	p := &picture{recollection: known, m: m, current: map[string]bool{}, sample: map[string]tenancy.Tenant{}}
+	p := &picture{
+		recollection: known, m: m, found: make(map[string]tenancy.Structure, len(tenants)), believed: map[string]bool{},
+		current: map[string]bool{}, sample: map[string]tenancy.Tenant{},
+	}
 	for name, e := range p.entries {
 		if e.Version == p.version && e.Fingerprint != "" && strings.HasPrefix(name, m.prefix()) {
 			p.current[e.Fingerprint] = true
 		}
 	}
 	if m.trust {
-		tenants = p.doubtful(tenants)
+		tenants = p.believe(tenants)
 	}
 	if err := p.survey(ctx, tenants); err != nil {
 		return nil, err
@@ -99,9 +103,6 @@ func (m *Migrator) sharedVersion() (string, error) {
 
 // survey looks at tenants, for the first time or again.
 func (p *picture) survey(ctx context.Context, tenants []tenancy.Tenant) error {
-	if p.found == nil {
-		p.found = make(map[string]tenancy.Structure, len(tenants))
-	}
 	if len(tenants) == 0 {
 		return nil
 	}
@@ -114,26 +115,36 @@ func (p *picture) survey(ctx context.Context, tenants []tenancy.Tenant) error {
 		return err
 	}
 	for _, t := range tenants {
-		structure := found[p.m.provider.Group(t)]
-		p.found[p.key(t)] = structure
-		if structure.Err == nil {
-			p.sample[structure.Fingerprint] = t
-		}
+		p.note(t, found[p.m.provider.Group(t)])
 	}
 	return nil
 }
 
+// note keeps what was found of a tenant.
+func (p *picture) note(t tenancy.Tenant, structure tenancy.Structure) {
+	p.found[p.key(t)] = structure
+	if structure.Err == nil {
+		p.sample[structure.Fingerprint] = t
+	}
+}
+
 func (p *picture) key(t tenancy.Tenant) string { return p.m.in.Provider().Group(t) }
 
-// doubtful lists the tenants whom the ledger does not say to be done.
-func (p *picture) doubtful(tenants []tenancy.Tenant) []tenancy.Tenant {
-	var list []tenancy.Tenant
+// believe takes what the ledger says of tenants for what they are, and lists those of whom it
+// says nothing. Of tenants that are done, nothing is noted.
+func (p *picture) believe(tenants []tenancy.Tenant) (unknown []tenancy.Tenant) {
 	for _, t := range tenants {
-		if !p.recorded(t) {
-			list = append(list, t)
+		e := p.entries[p.key(t)]
+		switch {
+		case p.recorded(t):
+		case e.TenantID == t.ID && e.Fingerprint != "":
+			p.believed[p.key(t)] = true
+			p.note(t, tenancy.Structure{Owner: e.TenantID, Fingerprint: e.Fingerprint})
+		default:
+			unknown = append(unknown, t)
 		}
 	}
-	return list
+	return unknown
 }
 
 // recorded reports whether the ledger says that the tenant was brought to these models.

@@ -1,6 +1,7 @@
 package migrate_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"path/filepath"
@@ -22,14 +23,17 @@ type fleet struct {
 	fake
 
 	name, want string
+	statement  string // of a change
 	base       gorm.ConnPool
 	surveyed   func()
 	applied    func(id string) // before a change
 
 	mu       sync.Mutex
 	found    map[string]tenancy.Structure
-	recorded []string // tenants for whom no script was given
-	replayed []string // statements
+	replays  map[string]string // what else than want a tenant comes to by a script, by ID
+	recorded []string          // tenants for whom no script was given
+	replayed []string          // statements
+	surveys  [][]string        // the tenants of each
 }
 
 func (f *fleet) Survey(_ context.Context, tenants []tenancy.Tenant) (map[string]tenancy.Structure, error) {
@@ -39,8 +43,24 @@ func (f *fleet) Survey(_ context.Context, tenants []tenancy.Tenant) (map[string]
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	found := map[string]tenancy.Structure{}
+	var ids []string
 	for _, t := range tenants {
+		ids = append(ids, t.ID)
 		found[t.ID] = f.found[t.ID]
+	}
+	slices.Sort(ids)
+	f.surveys = append(f.surveys, ids)
+	return found, nil
+}
+
+func (f *fleet) SurveyTables(_ context.Context, tenants []tenancy.Tenant, tables []string) (map[string]tenancy.Structure, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	found := map[string]tenancy.Structure{}
+	for _, t := range tenants {
+		structure := f.found[t.ID]
+		structure.Fingerprint += " of " + strings.Join(tables, ",")
+		found[t.ID] = structure
 	}
 	return found, nil
 }
@@ -62,7 +82,8 @@ func (f *fleet) Apply(ctx context.Context, t tenancy.Tenant, c tenancy.Change) (
 		f.applied(t.ID)
 	}
 	f.mu.Lock()
-	script := tenancy.Script{Statements: []string{"of " + f.name}, New: f.found[t.ID].Owner == ""}
+	script := tenancy.Script{Statements: []string{f.statement}, New: f.found[t.ID].Owner == ""}
+	want := f.want
 	if c.Script == nil && f.found[t.ID].Fingerprint == f.want {
 		script.Statements = nil
 	}
@@ -70,8 +91,9 @@ func (f *fleet) Apply(ctx context.Context, t tenancy.Tenant, c tenancy.Change) (
 		f.recorded = append(f.recorded, t.ID)
 	} else {
 		f.replayed = append(f.replayed, c.Script.Statements...)
+		want = cmp.Or(f.replays[t.ID], want)
 	}
-	f.found[t.ID] = tenancy.Structure{Owner: t.ID, Fingerprint: f.want}
+	f.found[t.ID] = tenancy.Structure{Owner: t.ID, Fingerprint: want}
 	f.mu.Unlock()
 	if c.Ended == nil {
 		return script, nil
@@ -85,6 +107,7 @@ type fleets struct {
 
 	all  []*fleet
 	tier func(id string) string // nil: the first letter
+	db   *gorm.DB
 }
 
 func (f *fleets) Install(in *tenancy.Installation) (tenancy.Provider, error) {
@@ -128,7 +151,7 @@ func newFleets(t *testing.T) (*fleets, *migrate.Migrator) {
 	t.Helper()
 	f := &fleets{}
 	for name, want := range map[string]string{"a": "one", "b": "two"} {
-		f.all = append(f.all, &fleet{name: name, want: want, found: map[string]tenancy.Structure{}})
+		f.all = append(f.all, &fleet{name: name, want: want, statement: "of " + name, found: map[string]tenancy.Structure{}})
 	}
 	slices.SortFunc(f.all, func(x, y *fleet) int { return strings.Compare(x.name, y.name) })
 	db, err := gorm.Open(sqlite.Open(filepath.Join(t.TempDir(), "base.db")), &gorm.Config{Logger: logger.Discard})
@@ -139,6 +162,7 @@ func newFleets(t *testing.T) (*fleets, *migrate.Migrator) {
 		must(t, base.Close())
 	})
 	must(t, db.Use(tenancy.Plugin(tenancy.Config{Strategy: f})))
+	f.db = db
 	m, err := migrate.New(db, migrate.Workers(1))
 	must(t, err)
 	return f, m
@@ -251,5 +275,64 @@ func TestLedgerDuringRun(t *testing.T) {
 	a.surveyed()
 	if want := []told{{"a1", true, true}, {"a2", true, true}}; !slices.Equal(meanwhile, want) {
 		t.Errorf("after the run, the ledger told %v", meanwhile)
+	}
+}
+
+// TestOnlyTouched: after a script that changes a table, only the table is looked at again, and
+// everything of the canary and of whoever is not like it in that.
+func TestOnlyTouched(t *testing.T) {
+	f, m := newFleets(t)
+	a := f.all[0]
+	a.statement = `ALTER TABLE "users" ADD "age" bigint`
+	a.replays = map[string]string{"a3": "another"}
+	for _, id := range []string{"a1", "a2", "a3", "a4"} {
+		a.found[id] = tenancy.Structure{Owner: id, Fingerprint: "old"}
+	}
+	report, err := m.Up(t.Context(), migrate.Tenants(tenants("a1", "a2", "a3", "a4")...))
+	must(t, err)
+	if want := [][]string{{"a1", "a2", "a3", "a4"}, {"a1"}, {"a1", "a3"}, {"a3"}}; !slices.EqualFunc(a.surveys, want, slices.Equal) {
+		t.Errorf("looked at %q", a.surveys)
+	}
+	for _, result := range report.Results {
+		id := result.Tenant.ID
+		if a.found[id].Fingerprint != a.want || (result.Note != "") != (id == "a3") {
+			t.Errorf("%s is %q: %+v", id, a.found[id].Fingerprint, result)
+		}
+	}
+	report, err = m.Status(t.Context(), migrate.Tenants(tenants("a1", "a2", "a3", "a4")...))
+	if err != nil || report.Count(migrate.UpToDate) != 4 {
+		t.Errorf("%+v, %v", report.Results, err)
+	}
+}
+
+// TestTrusted: who trusts the ledger changes tenants by what it says of them, and makes nobody
+// the first of a structure who is not as it says.
+func TestTrusted(t *testing.T) {
+	f, m := newFleets(t)
+	a := f.all[0]
+	a.statement = `ALTER TABLE "users" ADD "age" bigint`
+	all := tenants("a1", "a2", "a3", "a4")
+	_, err := m.Up(t.Context(), migrate.Tenants(all...))
+	must(t, err)
+	_, err = a.base.ExecContext(t.Context(), "UPDATE tenancy_ledger SET version = 'older', fingerprint = 'old'")
+	must(t, err)
+	for _, one := range all {
+		a.found[one.ID] = tenancy.Structure{Owner: one.ID, Fingerprint: "old"}
+	}
+	a.found["a1"] = tenancy.Structure{Owner: "a1", Fingerprint: "changed by hand"}
+	a.surveys, a.recorded, a.replayed = nil, nil, nil
+
+	trusting, err := migrate.New(f.db, migrate.Workers(1), migrate.Trust())
+	must(t, err)
+	report, err := trusting.Up(t.Context(), migrate.Tenants(all...))
+	must(t, err)
+	if !slices.Equal(a.recorded, []string{"a1", "a2"}) || len(a.replayed) != 2 {
+		t.Errorf("recorded for %q, replayed %q", a.recorded, a.replayed)
+	}
+	if want := [][]string{{"a1"}, {"a2"}, {"a2"}, {"a1", "a2"}}; !slices.EqualFunc(a.surveys, want, slices.Equal) {
+		t.Errorf("looked at %q", a.surveys)
+	}
+	if note := report.Results[0].Note; !strings.Contains(note, "not as the last run has left it") {
+		t.Errorf("the note on who was changed by hand: %q", note)
 	}
 }

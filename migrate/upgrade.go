@@ -151,7 +151,7 @@ func (u *upgrade) verify(ctx context.Context, r *run) error {
 	for _, e := range u.changed {
 		changed = append(changed, e.tenant)
 	}
-	if err := u.survey(ctx, changed); err != nil {
+	if err := u.lookAgain(ctx, changed); err != nil {
 		return err
 	}
 	mended := u.mend(ctx, changed)
@@ -180,6 +180,28 @@ func (u *upgrade) verify(ctx context.Context, r *run) error {
 		}
 	}
 	return u.leftovers(ctx, r)
+}
+
+// lookAgain looks at tenants that were changed: at what their batch's script has touched where
+// that is enough, and at everything of those who are not like the canary in that.
+func (u *upgrade) lookAgain(ctx context.Context, changed []tenancy.Tenant) error {
+	replayed := map[*batch][]tenancy.Tenant{}
+	var others []tenancy.Tenant
+	for _, t := range changed {
+		if e := u.changed[u.key(t)]; e.after != "" && e.batch.touched.fleet != nil {
+			replayed[e.batch] = append(replayed[e.batch], t)
+		} else {
+			others = append(others, t)
+		}
+	}
+	for b, tenants := range replayed {
+		unlike, err := u.lookAtTouched(ctx, b, tenants)
+		if err != nil {
+			return err
+		}
+		others = append(others, unlike...)
+	}
+	return u.survey(ctx, others)
 }
 
 // repairs are tenants that were migrated once more, by key.

@@ -177,7 +177,7 @@ func postgresObjects(ctx context.Context, pool gorm.ConnPool) (tenancy.Objects, 
 	if err := tenancy.Settle(ctx, tx, tenancy.Binding{Settings: surveyingSettings}); err != nil {
 		return nil, err
 	}
-	rows, err := tx.QueryContext(ctx, surveyQuery(1, descriptions, `SELECT object, definition FROM objects`), textArray([]string{schema}))
+	rows, err := tx.QueryContext(ctx, surveyQuery(fewRelations, descriptions, `SELECT object, definition FROM objects`), textArray([]string{schema}))
 	if err != nil {
 		return nil, err
 	}

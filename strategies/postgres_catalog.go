@@ -22,13 +22,21 @@ const (
 // whole catalog.
 const fewSchemas = 16
 
-// surveyQuery makes a query on the objects of n schemas, whose names are $1. The
-// selection reads the columns schema, object and definition of the table objects.
-func surveyQuery(n int, f form, selection string) string {
-	relations := manyRelations
-	if n <= fewSchemas {
-		relations = fewRelations
+// relationsOf selects the relations of n schemas: those that are named in $2, or all.
+func relationsOf(n int, tables []string) string {
+	switch {
+	case tables != nil:
+		return namedRelations
+	case n <= fewSchemas:
+		return fewRelations
+	default:
+		return manyRelations
 	}
+}
+
+// surveyQuery makes a query on the objects of relations in the schemas that are named in
+// $1. The selection reads the columns schema, object and definition of the table objects.
+func surveyQuery(relations string, f form, selection string) string {
 	objects := []string{relationObjects, constraintObjects, incomingObjects, policyObjects, triggerObjects}
 	if f == fingerprints {
 		objects = append(objects, plainColumns, plainIndexes)
@@ -56,6 +64,8 @@ const (
 
 	manyRelations = relation + `
 		FROM pg_class c JOIN schemas s ON s.oid = c.relnamespace WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND c.relname <> 'tenancy_tenants'`
+
+	namedRelations = manyRelations + ` AND c.relname = ANY ($2::text[]::name[])`
 
 	// The catalog has no index on the schema of a relation, but on what depends on a schema.
 	fewRelations = relation + `

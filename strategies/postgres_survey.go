@@ -12,6 +12,11 @@ import (
 
 // Survey implements [tenancy.Fleet]: one query of the catalog for all tenants.
 func (s *schemas) Survey(ctx context.Context, tenants []tenancy.Tenant) (map[string]tenancy.Structure, error) {
+	return s.SurveyTables(ctx, tenants, nil)
+}
+
+// SurveyTables is Survey of a few tables, by their names. nil: of all that there is.
+func (s *schemas) SurveyTables(ctx context.Context, tenants []tenancy.Tenant, tables []string) (map[string]tenancy.Structure, error) {
 	wanted := s.named(tenants)
 	found := make(map[string]tenancy.Structure, len(wanted))
 	err := s.surveying(ctx, func(tx gorm.ConnPool) error {
@@ -22,9 +27,13 @@ func (s *schemas) Survey(ctx context.Context, tenants []tenancy.Tenant) (map[str
 		for name, owner := range owners {
 			found[name] = tenancy.Structure{Owner: owner}
 		}
-		rows, err := tx.QueryContext(ctx, surveyQuery(len(wanted), fingerprints, `
+		query, args := surveyQuery(relationsOf(len(wanted), tables), fingerprints, `
 			SELECT schema, count(*) || '.' || sum(hashtextextended(object || E'\n' || definition, 0)) || '.' || sum(hashtextextended(object || E'\n' || definition, 1))
-			FROM objects GROUP BY schema`), textArray(wanted))
+			FROM objects GROUP BY schema`), []any{textArray(wanted)}
+		if tables != nil {
+			args = append(args, textArray(tables))
+		}
+		rows, err := tx.QueryContext(ctx, query, args...)
 		if err != nil {
 			return err
 		}
@@ -42,7 +51,7 @@ func (s *schemas) Objects(ctx context.Context, tenants []tenancy.Tenant) (map[st
 	wanted := s.named(tenants)
 	found := make(map[string]tenancy.Objects, len(wanted))
 	err := s.surveying(ctx, func(tx gorm.ConnPool) error {
-		rows, err := tx.QueryContext(ctx, surveyQuery(len(wanted), descriptions, `SELECT schema, object, definition FROM objects`), textArray(wanted))
+		rows, err := tx.QueryContext(ctx, surveyQuery(relationsOf(len(wanted), nil), descriptions, `SELECT schema, object, definition FROM objects`), textArray(wanted))
 		if err != nil {
 			return err
 		}

@@ -1,0 +1,82 @@
+package migrate
+
+import (
+	"context"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/gormtenancy/tenancy"
+)
+
+// surveyor is a fleet that looks at a few tables of many tenants for less than Survey takes.
+type surveyor interface {
+	SurveyTables(ctx context.Context, tenants []tenancy.Tenant, tables []string) (map[string]tenancy.Structure, error)
+}
+
+// touched is the tables that a script changes, and what the canary's were when it was done.
+// Whoever was like the canary before, and is like it in these tables after, is like it.
+type touched struct {
+	fleet       surveyor // nil: it takes more than a look at a few tables
+	tables      []string
+	fingerprint string
+}
+
+// touchedBy looks at what a script has changed of the canary.
+func (m *tier) touchedBy(ctx context.Context, script tenancy.Script, canary tenancy.Tenant) (touched, error) {
+	fleet, able := m.fleet.(surveyor)
+	tables := changedTables(script.Statements)
+	if !able || script.New || len(tables) == 0 {
+		return touched{}, nil
+	}
+	found, err := fleet.SurveyTables(ctx, []tenancy.Tenant{canary}, tables)
+	return touched{fleet, tables, found[m.provider.Group(canary)].Fingerprint}, err
+}
+
+// lookAtTouched looks at what was replayed, and lists who is not like the canary.
+func (u *upgrade) lookAtTouched(ctx context.Context, b *batch, tenants []tenancy.Tenant) (unlike []tenancy.Tenant, err error) {
+	var found map[string]tenancy.Structure
+	err = u.m.retried(ctx, func() (err error) {
+		found, err = b.touched.fleet.SurveyTables(ctx, tenants, b.touched.tables)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range tenants {
+		structure := found[u.m.provider.Group(t)]
+		if structure.Fingerprint != b.touched.fingerprint {
+			unlike = append(unlike, t)
+			continue
+		}
+		structure.Fingerprint = b.after
+		u.note(t, structure)
+	}
+	return unlike, nil
+}
+
+// changedTables lists the tables that statements change. None: that is not all, or unknown.
+func changedTables(statements []string) []string {
+	var tables []string
+	for _, statement := range statements {
+		found := changesTable.FindStringSubmatch(statement)
+		if found == nil || changesMore.MatchString(statement) {
+			return nil
+		}
+		table := strings.ReplaceAll(found[1], `""`, `"`)
+		if found[2] != "" {
+			table = strings.ToLower(found[2]) // as the server folds it
+		}
+		if !slices.Contains(tables, table) {
+			tables = append(tables, table)
+		}
+	}
+	return tables
+}
+
+var (
+	changesTable = regexp.MustCompile(`(?is)^\s*(?:ALTER\s+TABLE|CREATE\s+(?:UNIQUE\s+)?INDEX\s+(?:IF\s+NOT\s+EXISTS\s+)?(?:"(?:[^"]|"")+"|\w+)\s+ON)\s+(?:"((?:[^"]|"")+)"|(\w+))[\s(]`)
+
+	// What a statement may do besides: make sequences, change other tables, or be several.
+	changesMore = regexp.MustCompile(`(?i);|\b(serial|smallserial|bigserial|generated|references|rename|inherit|partition|set\s+schema)\b`)
+)
