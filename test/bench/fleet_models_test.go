@@ -29,7 +29,22 @@ type changed struct {
 	C9 string `gorm:"size:150"`
 }
 
-func (changed) TableName() string { return "t01" }
+// changedAgain has another one, too.
+type changedAgain struct {
+	ID uint
+	C1 string `gorm:"size:100;index"`
+	C2 int    `gorm:"index"`
+	C3 string `gorm:"size:50;index"`
+	C4 string
+	C5 int
+	C6 bool `gorm:"not null;default:false"`
+	C7 *int
+	C8 string `gorm:"size:250"`
+	C9 string `gorm:"size:150"`
+}
+
+func (changed) TableName() string      { return "t01" }
+func (changedAgain) TableName() string { return "t01" }
 
 type (
 	t01 struct{ Columns }
@@ -85,5 +100,6 @@ func twenty() []any {
 	}
 }
 
-// twentyChanged are the models after it.
-func twentyChanged() []any { return append([]any{&changed{}}, twenty()[1:]...) }
+// twentyChanged are the models after it, and twentyChangedAgain after another.
+func twentyChanged() []any      { return append([]any{&changed{}}, twenty()[1:]...) }
+func twentyChangedAgain() []any { return append([]any{&changedAgain{}}, twenty()[1:]...) }

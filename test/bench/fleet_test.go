@@ -53,7 +53,6 @@ func benchFleet(b *testing.B, size int) {
 	server, peer := servers.NewPostgres(b), servers.NewPostgres(b)
 	tenants := fleetOf(size)
 	before := openFleet(b, server, twenty())
-	after := openFleet(b, server, twentyChanged())
 	loop := openLoop(b, peer, loopSample(size))
 
 	plan, err := before.migrate.Plan(b.Context(), migrate.Tenants(tenants...))
@@ -67,23 +66,22 @@ func benchFleet(b *testing.B, size int) {
 	looped = timed(func() { loop.each(b, false, twenty()) })
 	unchanged := timed(func() { before.up(b, tenants) })
 	b.Run("no-op", func(b *testing.B) { compare(b, size, looped, 0, unchanged) })
-	trusting, err := migrate.New(before.db, migrate.Trust())
-	check(b, err)
-	unchanged = timed(func() {
-		_, err := trusting.Up(b.Context(), migrate.Tenants(tenants...))
-		check(b, err)
-	})
+	unchanged = timed(func() { before.with(b, migrate.Trust()).up(b, tenants) })
 	b.Run("no-op by ledger", func(b *testing.B) { compare(b, size, looped, 0, unchanged) })
 
-	plan, err = after.migrate.Plan(b.Context(), migrate.Tenants(tenants...))
-	check(b, err)
-	if len(plan.Groups) != 1 {
-		b.Fatalf("%d groups before the change", len(plan.Groups))
+	change := func(name string, to fleet, models []any, options ...migrate.Option) {
+		plan, err := to.migrate.Plan(b.Context(), migrate.Tenants(tenants...))
+		check(b, err)
+		if len(plan.Groups) != 1 {
+			b.Fatalf("%d groups before the change", len(plan.Groups))
+		}
+		looped := timed(func() { loop.each(b, false, models) })
+		scripted := psql(b, peer, tenants, false, plan.Groups[0].Statements)
+		up := timed(func() { to.with(b, options...).up(b, tenants) })
+		b.Run(name, func(b *testing.B) { compare(b, size, looped, scripted, up) })
 	}
-	looped = timed(func() { loop.each(b, false, twentyChanged()) })
-	scripted = psql(b, peer, tenants, false, plan.Groups[0].Statements)
-	up = timed(func() { after.up(b, tenants) })
-	b.Run("change", func(b *testing.B) { compare(b, size, looped, scripted, up) })
+	change("change", openFleet(b, server, twentyChanged()), twentyChanged())
+	change("change by ledger", openFleet(b, server, twentyChangedAgain()), twentyChangedAgain(), migrate.Trust())
 }
 
 // compare reports what was measured.
@@ -127,9 +125,15 @@ func openFleet(b *testing.B, server servers.Postgres, models []any) fleet {
 	db := openServer(b, server, fleetWorkers)
 	check(b, db.Use(tenancy.Plugin(tenancy.Config{Strategy: strategies.Schema{}, Models: models})))
 	b.Cleanup(func() { check(b, tenancy.Close(db)) })
-	m, err := migrate.New(db, migrate.Workers(fleetWorkers))
+	return fleet{db: db}.with(b)
+}
+
+// with is the fleet with a migrator that has other options.
+func (f fleet) with(b *testing.B, options ...migrate.Option) fleet {
+	b.Helper()
+	m, err := migrate.New(f.db, append(options, migrate.Workers(fleetWorkers))...)
 	check(b, err)
-	return fleet{db, m}
+	return fleet{f.db, m}
 }
 
 func openServer(b *testing.B, server servers.Postgres, conns int) *gorm.DB {
