@@ -15,6 +15,7 @@ import (
 
 // TestDatabaseLifecycle provisions, repeats and destroys on each kind of server.
 func TestDatabaseLifecycle(t *testing.T) {
+	t.Parallel()
 	for name, newHost := range map[string]func(testing.TB) host{"postgres": newPostgresHost, "mysql": newMySQLHost} {
 		t.Run(name, func(t *testing.T) {
 			h := newHost(t)

@@ -117,6 +117,7 @@ func column(t testing.TB, db *sql.DB, query string, args ...any) []string {
 
 // TestTwoServers: tenants on two servers, whose databases even have the same name, do not meet.
 func TestTwoServers(t *testing.T) {
+	t.Parallel()
 	takesLong(t)
 	eachPair(t, func(t *testing.T, p *pair) {
 		for name, tenants := range map[string][2]tenancy.Tenant{

@@ -47,6 +47,7 @@ func namesOf(t testing.TB, s *site, tenant tenancy.Tenant) (string, bool) {
 // TestNamesNeverMeet: no two tenants have one name, in any case, and no prefix begins
 // another.
 func TestNamesNeverMeet(t *testing.T) {
+	t.Parallel()
 	for _, k := range []kind{bySchema, byDatabase} {
 		t.Run(k.name, func(t *testing.T) {
 			s := openSite(t, k, setup{})
@@ -142,6 +143,7 @@ type longIndexes struct {
 // TestProvisionedNamesNeverMeet provisions tenants whose IDs look alike, and counts what
 // each has: a table or an index that two share would be missing.
 func TestProvisionedNamesNeverMeet(t *testing.T) {
+	t.Parallel()
 	s := openSite(t, bySchema, withModels(t.TempDir(), &longIndexes{}, &note{}, &reply{}, &mark{}))
 	rnd := rand.New(rand.NewPCG(3, 4))
 	ids := append([]string{}, alike...)
@@ -187,6 +189,7 @@ func TestProvisionedNamesNeverMeet(t *testing.T) {
 
 // TestNothingLeavesTheDirectory walks the parent directory before and after.
 func TestNothingLeavesTheDirectory(t *testing.T) {
+	t.Parallel()
 	s := openSite(t, byDatabase, setup{})
 	parent := filepath.Dir(s.tenants)
 	outside := func() []string {
@@ -224,6 +227,7 @@ func TestNothingLeavesTheDirectory(t *testing.T) {
 
 // TestLinksAreNotFollowed: a link in the directory leads nowhere.
 func TestLinksAreNotFollowed(t *testing.T) {
+	t.Parallel()
 	s := openSite(t, byDatabase, setup{})
 	s.provision(t, "globex")
 	s.fill(t, "globex", 2)
@@ -271,6 +275,7 @@ func TestLinksAreNotFollowed(t *testing.T) {
 
 // TestForeignKeysAreOn for every connection to a tenant's file.
 func TestForeignKeysAreOn(t *testing.T) {
+	t.Parallel()
 	for _, prepare := range []bool{false, true} {
 		t.Run(fmt.Sprintf("prepared=%v", prepare), func(t *testing.T) {
 			s := openSite(t, byDatabase, setup{gorm: gorm.Config{PrepareStmt: prepare}})

@@ -56,6 +56,7 @@ func upToDate(t testing.TB, s *site, all []tenancy.Tenant) {
 // TestFleetDatabases creates, changes and leaves alone many databases on a server, tells
 // those that are behind or missing, and plans without making any.
 func TestFleetDatabases(t *testing.T) {
+	t.Parallel()
 	eachHost(t, func(t *testing.T, h host) {
 		all := numbered(3)
 		s := h.site(t, fleetModels())
@@ -109,6 +110,7 @@ func TestFleetDatabases(t *testing.T) {
 // TestFleetDatabasesDrift finds databases that somebody has changed by hand, names what
 // differs, and mends them without touching the others.
 func TestFleetDatabasesDrift(t *testing.T) {
+	t.Parallel()
 	eachHost(t, func(t *testing.T, h host) {
 		all := numbered(4)
 		s := h.site(t, fleetModels())
@@ -198,6 +200,7 @@ func TestFleetDatabasesLocked(t *testing.T) {
 
 // TestFleetDatabasesOnboard: a new tenant is made by the statements that made the one before.
 func TestFleetDatabasesOnboard(t *testing.T) {
+	t.Parallel()
 	eachHost(t, func(t *testing.T, h host) {
 		counter := newStatementCounter()
 		db := h.base(t, &gorm.Config{Logger: counter})
@@ -221,6 +224,7 @@ func TestFleetDatabasesOnboard(t *testing.T) {
 // TestFleetDatabasesServers: tenants on several addresses are one fleet, and those whose
 // server is out of reach are reported, and no others.
 func TestFleetDatabasesServers(t *testing.T) {
+	t.Parallel()
 	eachHost(t, func(t *testing.T, h host) {
 		s := h.site(t, fleetModels(), migrate.Retries(0))
 		elsewhere := strings.NewReplacer("127.0.0.1", "localhost", "[::1]", "localhost").Replace(h.dsnOf(h.prefix + "away"))
@@ -316,6 +320,7 @@ func TestFleetDatabasesKilled(t *testing.T) {
 // TestFleetDatabasesHalf: a migration of which MySQL has committed one half is ended by the
 // next run, and never believed to be done, and a tenant that was being made is finished.
 func TestFleetDatabasesHalf(t *testing.T) {
+	t.Parallel()
 	h := newMySQLHost(t)
 	all := numbered(4)
 	h.site(t, fleetModels()).up(t, all[:3])

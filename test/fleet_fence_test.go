@@ -36,6 +36,7 @@ func (ticketPlain) TableName() string { return "tickets" }
 // TestFleetSequences: the sequence of a column that changes is the tenant's own, whichever
 // of two schemas the catalog names last, and is replayed as each one's own.
 func TestFleetSequences(t *testing.T) {
+	t.Parallel()
 	for name, models := range map[string][]any{"wider": {&ticketWide{}}, "plain": {&ticketPlain{}}} {
 		t.Run(name, func(t *testing.T) {
 			server := newPG(t)
@@ -69,6 +70,7 @@ func TestFleetSequences(t *testing.T) {
 
 // TestPGSequencesOfOthers: whatever way a column is changed, its sequence is the tenant's own.
 func TestPGSequencesOfOthers(t *testing.T) {
+	t.Parallel()
 	wider := &ticketWide{}
 	for name, way := range map[string]struct {
 		models []any
@@ -115,6 +117,7 @@ func (tollWide) TableName() string   { return "billing.tolls" }
 // TestPGSequenceOfPlaced: the sequence of a shared model that names its schema is found there,
 // and a table of that name elsewhere keeps its own.
 func TestPGSequenceOfPlaced(t *testing.T) {
+	t.Parallel()
 	server := newPG(t)
 	open := func(shared any) {
 		t.Helper()
@@ -149,6 +152,7 @@ func (reaching) TableName() string { return "reachings" }
 // TestFleetFence: a migration that names another tenant's schema is refused, whether it is
 // AutoMigrate's or a recorded text, and the tenant who is named may have it.
 func TestFleetFence(t *testing.T) {
+	t.Parallel()
 	server := newPG(t)
 	all := numbered(3)
 	openPG(t, server, pgSchema, pgSetup{models: []any{&ticket{}}}).up(t, all)

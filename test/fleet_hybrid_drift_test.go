@@ -81,6 +81,7 @@ func (s *site) traces(t testing.TB, id string) (list []string) {
 // TestHybridFleetDrift: what somebody has changed in one tier is named, and mended without
 // touching the others.
 func TestHybridFleetDrift(t *testing.T) {
+	t.Parallel()
 	eachFleetHybrid(t, func(t *testing.T, h fleetHybrid) {
 		s := h.open(t, t.TempDir(), setup{tenancy: tenancy.Config{Models: caskModels()}})
 		all := h.tenants(3)
@@ -137,6 +138,7 @@ func (s *site) mended(t *testing.T, all []tenancy.Tenant, drifted map[string][]s
 
 // TestHybridFleetPolicies: a plan shows the policy that a shared table lacks.
 func TestHybridFleetPolicies(t *testing.T) {
+	t.Parallel()
 	h := fleetHybrids()[0] // with rls
 	s := h.open(t, t.TempDir(), setup{tenancy: tenancy.Config{Models: caskModels()}})
 	all := h.tenants(2)
@@ -162,6 +164,7 @@ func TestHybridFleetPolicies(t *testing.T) {
 // TestHybridFleetOneByOne: a tier whose strategy does not compare its tenants is migrated one
 // by one, and both the plan and the report say so.
 func TestHybridFleetOneByOne(t *testing.T) {
+	t.Parallel()
 	var provisioned atomic.Int64
 	s := openSite(t, kind{"hybrid", func(dir string) tenancy.Strategy {
 		return hybrid.New(hybrid.Config{
@@ -200,6 +203,7 @@ func TestHybridFleetOneByOne(t *testing.T) {
 // TestHybridFleetOnboarding: a new tenant is made by the statements of the one before in its
 // tier, and the ledger forgets whoever is destroyed.
 func TestHybridFleetOnboarding(t *testing.T) {
+	t.Parallel()
 	eachFleetHybrid(t, func(t *testing.T, h fleetHybrid) {
 		c := newDDLCounter()
 		s := h.open(t, t.TempDir(), setup{gorm: gorm.Config{Logger: c}, tenancy: tenancy.Config{Models: caskModels()}})

@@ -162,6 +162,7 @@ func (s *site) is(t testing.TB, when string, tenants []tenancy.Tenant, own, shar
 // TestHybridFleet creates, changes and leaves alone the tenants of all tiers: within each
 // tier by the statements of one tenant, and the shared tables once.
 func TestHybridFleet(t *testing.T) {
+	t.Parallel()
 	eachFleetHybrid(t, func(t *testing.T, h fleetHybrid) {
 		sent := map[string][]int64{} // by what was done: the statements for few tenants, and for many
 		for _, n := range []int{1, 3} {

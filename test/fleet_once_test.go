@@ -28,6 +28,7 @@ func (c statementCounter) Trace(context.Context, time.Time, func() (string, int6
 
 // TestFleetOnce: tables that tenants share are migrated once, however many tenants there are.
 func TestFleetOnce(t *testing.T) {
+	t.Parallel()
 	server := newPG(t)
 	for name, open := range map[string]func(t *testing.T, c statementCounter) *site{
 		"rls": func(t *testing.T, c statementCounter) *site {

@@ -24,6 +24,7 @@ func (s pgServer) catalog(t testing.TB, schema string) []string {
 
 // TestFleetTogether creates, changes and leaves alone many schemas.
 func TestFleetTogether(t *testing.T) {
+	t.Parallel()
 	for _, mode := range []string{"cache_statement", "exec", "simple_protocol"} {
 		t.Run(mode, func(t *testing.T) {
 			server := newPG(t)
@@ -79,6 +80,7 @@ func TestFleetTogether(t *testing.T) {
 // TestFleetDrift finds three tenants that somebody has changed by hand, names what
 // differs, and brings them to the models without touching the others.
 func TestFleetDrift(t *testing.T) {
+	t.Parallel()
 	server := newPG(t)
 	all := numbered(10)
 	s := openPG(t, server, pgSchema, pgSetup{models: fleetModels()})

@@ -29,6 +29,7 @@ func (linkLater) TableName() string { return "links" }
 // TestFleetRolledBack: a change that fails at its very end, by the rows that the tenant has,
 // is not done, for the report nor for the ledger, although the statements before were.
 func TestFleetRolledBack(t *testing.T) {
+	t.Parallel()
 	for _, k := range ownKinds {
 		t.Run(k.name, func(t *testing.T) {
 			root := t.TempDir()

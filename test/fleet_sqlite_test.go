@@ -14,6 +14,7 @@ var ownKinds = []kind{bySchema, byDatabase}
 
 // TestFleetOnSQLite creates, changes and mends many tenants by the statements of one.
 func TestFleetOnSQLite(t *testing.T) {
+	t.Parallel()
 	for _, k := range ownKinds {
 		t.Run(k.name, func(t *testing.T) {
 			root := t.TempDir()
@@ -85,6 +86,7 @@ func TestFleetOnSQLite(t *testing.T) {
 // TestFleetAtOnce: several runners at once share the work or wait, and each tenant is
 // migrated by one of them.
 func TestFleetAtOnce(t *testing.T) {
+	t.Parallel()
 	server := newPG(t)
 	for name, open := range map[string]func(t *testing.T, root string, models []any) *site{
 		"postgres": func(t *testing.T, _ string, models []any) *site {
@@ -129,6 +131,7 @@ func TestFleetAtOnce(t *testing.T) {
 // TestFleetTrust: by the ledger alone, nobody is looked at; and a tenant that was
 // destroyed is not believed to be there.
 func TestFleetTrust(t *testing.T) {
+	t.Parallel()
 	for _, k := range ownKinds {
 		t.Run(k.name, func(t *testing.T) {
 			all := numbered(5)

@@ -19,6 +19,7 @@ import (
 // TestRequireHybrid: each tenant of a hybrid is refused until it, or the tables that it
 // shares, were brought to the models.
 func TestRequireHybrid(t *testing.T) {
+	t.Parallel()
 	eachFleetHybrid(t, func(t *testing.T, h fleetHybrid) {
 		root, all := t.TempDir(), h.tenants(2)
 		h.open(t, root, setup{tenancy: tenancy.Config{Models: caskModels()}}).up(t, all)
@@ -65,6 +66,7 @@ func TestRequireHybrid(t *testing.T) {
 
 // TestRequireMoved: a tenant that was moved to another tier is let through there.
 func TestRequireMoved(t *testing.T) {
+	t.Parallel()
 	for name, premium := range map[string]func(dir string) tenancy.Strategy{
 		"prefix": func(string) tenancy.Strategy { return strategies.Schema{} },
 		"files":  func(dir string) tenancy.Strategy { return strategies.Database{Open: sqlite.Open, Dir: dir} },
@@ -96,6 +98,7 @@ func TestRequireMoved(t *testing.T) {
 // TestVersionedHybrid: migrations with versions make the schema of one tenant, and the
 // tables of the others with their policies.
 func TestVersionedHybrid(t *testing.T) {
+	t.Parallel()
 	h := fleetHybrids()[0] // schema and rls
 	s := h.open(t, t.TempDir(), setup{tenancy: tenancy.Config{Models: []any{&note{}}}})
 	var calls atomic.Int64

@@ -26,6 +26,7 @@ func (mastLater) TableName() string { return "masts" }
 // through to tenants that the new one has migrated or made, the old one even when it starts
 // afterwards; and the new one is not let through to tenants that are still behind.
 func TestRequireRolling(t *testing.T) {
+	t.Parallel()
 	server := newPG(t)
 	opens := map[string]func(t *testing.T, root string, models []any) *site{
 		"postgres schema": func(t *testing.T, _ string, models []any) *site {

@@ -16,6 +16,7 @@ import (
 
 // TestUseTwice: a handle takes the plugin once, be it the same or another.
 func TestUseTwice(t *testing.T) {
+	t.Parallel()
 	db := openPlain(t, &gorm.Config{})
 	cfg := tenancy.Config{Strategy: strategies.Schema{}, Models: []any{&folio{}}}
 	plugin := tenancy.Plugin(cfg)
@@ -34,6 +35,7 @@ func TestUseTwice(t *testing.T) {
 
 // TestWithoutPlugin: what needs the plugin says so.
 func TestWithoutPlugin(t *testing.T) {
+	t.Parallel()
 	for name, db := range map[string]*gorm.DB{"plain": openPlain(t, &gorm.Config{}), "nil": nil, "empty": {}} {
 		t.Run(name, func(t *testing.T) {
 			_, newErr := migrate.New(db)
@@ -49,6 +51,7 @@ func TestWithoutPlugin(t *testing.T) {
 // TestUnlistedModelWithoutColumn: under the shared strategy a model that nobody listed
 // and that has no tenant column is refused when it is first used.
 func TestUnlistedModelWithoutColumn(t *testing.T) {
+	t.Parallel()
 	s := openSite(t, byShared, setup{})
 	s.provision(t, "acme")
 	must(t, s.system().AutoMigrate(&bare{}))
@@ -83,6 +86,7 @@ type resolveKey struct{}
 
 // TestResolve finds the tenant by the application's function; its error comes back as it is.
 func TestResolve(t *testing.T) {
+	t.Parallel()
 	mine := &errResolve{7}
 	resolve := func(ctx context.Context) (tenancy.Tenant, error) {
 		switch id, _ := ctx.Value(resolveKey{}).(string); id {
@@ -135,6 +139,7 @@ func TestResolve(t *testing.T) {
 
 // TestCallersErrors: what a caller's own function returns comes back as the very same.
 func TestCallersErrors(t *testing.T) {
+	t.Parallel()
 	mine := &errResolve{8}
 	fail := func(*gorm.DB) error { return mine }
 	eachKind(t, func(t *testing.T, k kind) {
@@ -185,6 +190,7 @@ func (h *hooked) AfterFind(*gorm.DB) error    { return h.fails }
 
 // TestSystemContext: the way out is named, and leads to the base database alone.
 func TestSystemContext(t *testing.T) {
+	t.Parallel()
 	eachKind(t, func(t *testing.T, k kind) {
 		s := openSite(t, k, setup{})
 		s.provision(t, "acme")
@@ -214,6 +220,7 @@ func TestSystemContext(t *testing.T) {
 
 // TestClosed: a plugin that was closed says so, and Close may be repeated.
 func TestClosed(t *testing.T) {
+	t.Parallel()
 	s, err := newSite(byDatabase, setup{root: t.TempDir()})
 	must(t, err)
 	s.provision(t, "acme")
@@ -239,6 +246,7 @@ func TestClosed(t *testing.T) {
 
 // TestUnsupportedDialect: a dialect that a strategy does not know is refused.
 func TestUnsupportedDialect(t *testing.T) {
+	t.Parallel()
 	for name, strategy := range map[string]tenancy.Strategy{
 		"database": strategies.Database{Open: sqlite.Open, Dir: t.TempDir()},
 	} {

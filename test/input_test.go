@@ -145,6 +145,7 @@ func asking(db *gorm.DB) error {
 // TestWithoutTenant: every use of an owned model without a tenant is refused, nothing
 // panics and nothing happens.
 func TestWithoutTenant(t *testing.T) {
+	t.Parallel()
 	contexts := map[string]context.Context{
 		"no tenant":           context.Background(),
 		"system, no reason":   tenancy.WithSystem(context.Background(), ""),
@@ -213,6 +214,7 @@ var badTenants = []badTenant{
 
 // TestBadTenants: a tenant that cannot be used is refused by everything, and leaves no trace.
 func TestBadTenants(t *testing.T) {
+	t.Parallel()
 	for _, k := range kinds {
 		s := openSite(t, k, setup{})
 		s.provision(t, "acme")
@@ -260,6 +262,7 @@ func contains(list []kind, k kind) bool {
 
 // TestHostileIDs: an ID is data, whatever it looks like.
 func TestHostileIDs(t *testing.T) {
+	t.Parallel()
 	ids := []string{
 		`a'; DROP TABLE notes; --`, "`; DROP TABLE notes; --", `x" OR "1"="1`, "../../../etc/passwd", "..", ".", "%", "_", "NULL", "0", "?", "$1", ":name", "@p1",
 		"folios", "tenancy_tenants", "sqlite_master", "public", "C:\\con", "a/b", "file:x?mode=memory", "acme?mode=rwc&cache=shared", "a%00b", "\\", "日本",
@@ -330,6 +333,7 @@ func (bare) TableName() string { return "bares" }
 
 // TestConfigRefused: what cannot work is an error of db.Use, and the handle is as before.
 func TestConfigRefused(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	text := "text"
 	for name, test := range map[string]struct {

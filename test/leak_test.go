@@ -14,6 +14,7 @@ import (
 // TestFailedReadsLeaveNothingBehind: where a read fails half way, GORM fills the rest of
 // the row with what its pools of values happen to hold: what somebody else read before.
 func TestFailedReadsLeaveNothingBehind(t *testing.T) {
+	t.Parallel()
 	eachKind(t, func(t *testing.T, k kind) {
 		s := openSite(t, k, setup{})
 		s.provision(t, "acme", "globex")
@@ -117,6 +118,7 @@ func panicking(db *gorm.DB) map[string]func() error {
 // TestPanicsLeaveNothingBehind: after a panic of the caller's, nothing was written, no
 // connection is held and no transaction is open.
 func TestPanicsLeaveNothingBehind(t *testing.T) {
+	t.Parallel()
 	eachKind(t, func(t *testing.T, k kind) {
 		s := openSite(t, k, setup{})
 		s.provision(t, "acme")

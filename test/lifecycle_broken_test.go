@@ -69,6 +69,7 @@ func withModels(root string, models ...any) setup {
 // TestBrokenModelSparesTheLiving: provisioning again with a model that cannot work is an
 // error, and the tenant is as it was.
 func TestBrokenModelSparesTheLiving(t *testing.T) {
+	t.Parallel()
 	broken := map[string]any{
 		"column without default": &noteWithoutDefault{},
 		"index not unique":       &noteUnique{},
@@ -108,6 +109,7 @@ func TestBrokenModelSparesTheLiving(t *testing.T) {
 // TestBrokenModelLeavesNothing: provisioning a new tenant with a model that cannot work
 // leaves no table, no file and no registration.
 func TestBrokenModelLeavesNothing(t *testing.T) {
+	t.Parallel()
 	eachKind(t, func(t *testing.T, k kind) {
 		for _, first := range []bool{true, false} {
 			t.Run(map[bool]string{true: "first tenant", false: "next tenant"}[first], func(t *testing.T) {
@@ -196,6 +198,7 @@ func (folioWide) TableName() string { return "folios" }
 // TestRebuildingATableLosesNothing changes a column of a table that others refer to, with
 // foreign keys on and ON DELETE CASCADE.
 func TestRebuildingATableLosesNothing(t *testing.T) {
+	t.Parallel()
 	migrations := map[string]func(*testing.T, *site){
 		"Provision": func(t *testing.T, s *site) {
 			t.Helper()
@@ -230,6 +233,7 @@ func TestRebuildingATableLosesNothing(t *testing.T) {
 
 // TestAutoMigrateAtOnce migrates one new tenant from many goroutines.
 func TestAutoMigrateAtOnce(t *testing.T) {
+	t.Parallel()
 	eachKind(t, func(t *testing.T, k kind) {
 		want := onceProvisioned(t, k)
 		s := openSite(t, k, setup{})

@@ -44,6 +44,7 @@ const bad = "not\x00printable"
 
 // TestUp migrates many tenants with different numbers of workers.
 func TestUp(t *testing.T) {
+	t.Parallel()
 	eachKind(t, func(t *testing.T, k kind) {
 		for _, workers := range []int{1, 4} {
 			t.Run(fmt.Sprintf("workers=%d", workers), func(t *testing.T) {
@@ -74,6 +75,7 @@ func TestUp(t *testing.T) {
 
 // TestUpGoesOn after a tenant that fails, and says which.
 func TestUpGoesOn(t *testing.T) {
+	t.Parallel()
 	eachKind(t, func(t *testing.T, k kind) {
 		s := openSite(t, k, setup{options: []migrate.Option{migrate.Workers(2)}})
 		report, err := s.migrate.Up(t.Context(), migrate.Tenants(tenantsOf("acme", bad, "globex")...))
@@ -90,6 +92,7 @@ func TestUpGoesOn(t *testing.T) {
 
 // TestUpStops after as many failures as it is told.
 func TestUpStops(t *testing.T) {
+	t.Parallel()
 	eachKind(t, func(t *testing.T, k kind) {
 		for n, want := range map[int][]string{
 			1: {"acme: done", bad + ": failed", "globex: skipped", bad + ": skipped", "initech: skipped"},
@@ -113,6 +116,7 @@ var errSource = errors.New("the list of tenants broke off")
 
 // TestUpSourceFails: an error of the sequence ends the run and comes back.
 func TestUpSourceFails(t *testing.T) {
+	t.Parallel()
 	eachKind(t, func(t *testing.T, k kind) {
 		s := openSite(t, k, setup{})
 		asked := 0
@@ -169,6 +173,7 @@ func (p spiedProvider) Group(t tenancy.Tenant) string { return t.ID }
 
 // TestUpCancelled: tenants that were not begun are skipped, and named.
 func TestUpCancelled(t *testing.T) {
+	t.Parallel()
 	errStop := errors.New("enough")
 	eachKind(t, func(t *testing.T, k kind) {
 		ctx, cancel := context.WithCancelCause(t.Context())
@@ -199,6 +204,7 @@ func TestUpCancelled(t *testing.T) {
 
 // TestStatus finds tenants that are well, missing and drifted.
 func TestStatus(t *testing.T) {
+	t.Parallel()
 	for _, k := range []kind{bySchema, byDatabase} {
 		t.Run(k.name, func(t *testing.T) {
 			s := openSite(t, k, setup{})
@@ -236,6 +242,7 @@ func (b *lockedBuffer) Write(p []byte) (int, error) {
 
 // TestProgress writes plain lines where there is no terminal: failures and a summary.
 func TestProgress(t *testing.T) {
+	t.Parallel()
 	eachKind(t, func(t *testing.T, k kind) {
 		var out lockedBuffer
 		s := openSite(t, k, setup{options: []migrate.Option{migrate.Progress(&out)}})
@@ -250,6 +257,7 @@ func TestProgress(t *testing.T) {
 
 // TestWorkersMustBeSome: options that cannot work are refused.
 func TestWorkersMustBeSome(t *testing.T) {
+	t.Parallel()
 	s := openSite(t, byShared, setup{})
 	_, err := migrate.New(s.db, migrate.Workers(0))
 	wantKind(t, err, tenancy.ErrConfig)

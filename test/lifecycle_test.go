@@ -19,6 +19,7 @@ const crowd = 8
 // TestProvisionAtOnce provisions one new tenant from many goroutines: all succeed, and
 // there is one set of structures.
 func TestProvisionAtOnce(t *testing.T) {
+	t.Parallel()
 	eachKind(t, func(t *testing.T, k kind) {
 		want := onceProvisioned(t, k)
 		for _, handles := range []int{1, crowd} {
@@ -114,6 +115,7 @@ func provisionAsChild(spec string) (err error) {
 
 // TestProvisionProcesses provisions one new tenant from several processes.
 func TestProvisionProcesses(t *testing.T) {
+	t.Parallel()
 	eachKind(t, func(t *testing.T, k kind) {
 		want := onceProvisioned(t, k)
 		root := t.TempDir()
@@ -137,6 +139,7 @@ func TestProvisionProcesses(t *testing.T) {
 
 // TestProvisionTwice changes nothing the second time.
 func TestProvisionTwice(t *testing.T) {
+	t.Parallel()
 	eachKind(t, func(t *testing.T, k kind) {
 		s := openSite(t, k, setup{})
 		s.provision(t, "acme")
@@ -159,6 +162,7 @@ var alike = []string{
 
 // TestDestroy removes everything of one tenant and nothing of those that look like it.
 func TestDestroy(t *testing.T) {
+	t.Parallel()
 	eachKind(t, func(t *testing.T, k kind) {
 		s := openSite(t, k, setup{})
 		ctx := t.Context()
@@ -214,6 +218,7 @@ func (s *site) destroy(t *testing.T, id string) {
 
 // TestDestroyLeavesNoFile looks at the directory of the database strategy.
 func TestDestroyLeavesNoFile(t *testing.T) {
+	t.Parallel()
 	s := openSite(t, byDatabase, setup{})
 	before := files(t, s.tenants)
 	s.provision(t, "acme")
@@ -230,6 +235,7 @@ func TestDestroyLeavesNoFile(t *testing.T) {
 
 // TestDestroyThenProvision gives an empty tenant.
 func TestDestroyThenProvision(t *testing.T) {
+	t.Parallel()
 	eachKind(t, func(t *testing.T, k kind) {
 		s := openSite(t, k, setup{})
 		s.provision(t, "acme", "globex")
@@ -245,6 +251,7 @@ func TestDestroyThenProvision(t *testing.T) {
 
 // TestDestroyUnknown is no error, and touches nothing.
 func TestDestroyUnknown(t *testing.T) {
+	t.Parallel()
 	eachKind(t, func(t *testing.T, k kind) {
 		s := openSite(t, k, setup{})
 		must(t, s.migrate.Destroy(t.Context(), tenancy.Tenant{ID: "acme"}))

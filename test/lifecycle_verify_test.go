@@ -119,6 +119,7 @@ var drifts = []drift{
 // TestVerifyFindsDrift damages a tenant, and wants Verify to name the damage. The
 // tenant next door must be none the worse.
 func TestVerifyFindsDrift(t *testing.T) {
+	t.Parallel()
 	for _, k := range kinds {
 		for _, d := range drifts {
 			if !slices.ContainsFunc(d.kinds, func(of kind) bool { return of.name == k.name }) {
@@ -149,6 +150,7 @@ func TestVerifyFindsDrift(t *testing.T) {
 
 // TestVerifyUnknown: a tenant that the database knows nothing of is not provisioned.
 func TestVerifyUnknown(t *testing.T) {
+	t.Parallel()
 	eachKind(t, func(t *testing.T, k kind) {
 		s := openSite(t, k, setup{})
 		before := files(t, filepath.Dir(s.tenants))
@@ -181,6 +183,7 @@ func TestVerifyUnknown(t *testing.T) {
 
 // TestSwappedFile: a file with another tenant's name on it is not that tenant's.
 func TestSwappedFile(t *testing.T) {
+	t.Parallel()
 	root := t.TempDir()
 	s, err := newSite(byDatabase, setup{root: root})
 	must(t, err)
@@ -212,6 +215,7 @@ func TestSwappedFile(t *testing.T) {
 
 // TestPermissions: the directory and the files are for their owner alone.
 func TestPermissions(t *testing.T) {
+	t.Parallel()
 	s := openSite(t, byDatabase, setup{})
 	s.provision(t, "acme")
 	s.fill(t, "acme", 1)

@@ -1,8 +1,10 @@
 package test
 
 import (
+	"flag"
 	"fmt"
 	"os"
+	"strconv"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -40,7 +42,25 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	limitParallel()
 	goleak.VerifyTestMain(m, leaks()...)
+}
+
+// parallel is how many tests run beside each other, however many processors there are: servers
+// take about a hundred connections, and a test may want a dozen.
+const parallel = 4
+
+// limitParallel makes parallel what -parallel is, unless it is given.
+func limitParallel() {
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if given {
+		return
+	}
+	if err := flag.Set("test.parallel", strconv.Itoa(parallel)); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
 }
 
 // leaks lists the goroutines that are no fault of this module: GORM's cache of prepared

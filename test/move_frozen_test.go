@@ -87,6 +87,7 @@ var rawWrites = map[string]func(db *gorm.DB) error{
 // TestMoveFrozen: while a tenant is moved, its writes are refused whatever they are made by, in
 // this process and another; it reads on, and others write.
 func TestMoveFrozen(t *testing.T) {
+	t.Parallel()
 	eachMovingAtOnce(t, func(t *testing.T, s *moving) {
 		s.provision(t, "acme", "globex")
 		s.fill(t, "globex", 3)

@@ -25,6 +25,7 @@ func (s *moving) whole(t testing.TB, n int) {
 // TestMoveTakenKeys: a tenant does not come into common tables with a key that is another's,
 // and is told which. Where tables are its own, keys are.
 func TestMoveTakenKeys(t *testing.T) {
+	t.Parallel()
 	eachMovingAtOnce(t, func(t *testing.T, s *moving) {
 		s.provision(t, "acme", "globex")
 		s.fill(t, "acme", 3)
@@ -53,6 +54,7 @@ func TestMoveTakenKeys(t *testing.T) {
 // TestMoveLosesNothing: what the target has no place for, or is no tenant's own, stops a move before
 // it begins.
 func TestMoveLosesNothing(t *testing.T) {
+	t.Parallel()
 	takesLong(t)
 	own := func(s *moving, table string) string { return s.physical(table) }
 	for name, spoil := range map[string]struct {
@@ -130,6 +132,7 @@ func (s *moving) directly(t testing.TB, statement string) {
 
 // TestMoveOccupied: a tenant that has rows in the other tier already is not moved over them.
 func TestMoveOccupied(t *testing.T) {
+	t.Parallel()
 	eachMovingAtOnce(t, func(t *testing.T, s *moving) {
 		s.provision(t, "acme", "globex")
 		s.fill(t, "globex", 2)
@@ -153,6 +156,7 @@ var errFlip = errors.New("the directory is down")
 
 // TestMoveFlip: what Flip returns comes back as it is, and it is called again.
 func TestMoveFlip(t *testing.T) {
+	t.Parallel()
 	eachMovingAtOnce(t, func(t *testing.T, s *moving) {
 		s.provision(t, "acme", "globex")
 		s.fill(t, "globex", 2)
@@ -184,6 +188,7 @@ func TestMoveFlip(t *testing.T) {
 
 // TestMoveAbandon gives up in the middle of the copy.
 func TestMoveAbandon(t *testing.T) {
+	t.Parallel()
 	eachMovingAtOnce(t, func(t *testing.T, s *moving) {
 		s.provision(t, "acme", "globex")
 		s.fill(t, "globex", 2)
@@ -216,6 +221,7 @@ func TestMoveAbandon(t *testing.T) {
 // TestMoveKeepSource keeps the source frozen until Finish, and takes along what was written since
 // on the way back.
 func TestMoveKeepSource(t *testing.T) {
+	t.Parallel()
 	eachMovingAtOnce(t, func(t *testing.T, s *moving) {
 		s.provision(t, "acme", "globex")
 		s.fill(t, "globex", 2)

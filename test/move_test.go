@@ -124,6 +124,7 @@ func (s *moving) move(t testing.TB, to string, options ...hybrid.MoveOption) *hy
 
 // TestMove promotes a tenant and demotes it again.
 func TestMove(t *testing.T) {
+	t.Parallel()
 	eachMovingAtOnce(t, func(t *testing.T, s *moving) {
 		s.provision(t, "acme", "globex")
 		s.fill(t, "globex", 4)

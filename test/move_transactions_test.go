@@ -106,6 +106,7 @@ func TestMoveTransactions(t *testing.T) {
 
 // TestMoveReservesKeys: what others are given for keys while rows are copied is beyond those that come.
 func TestMoveReservesKeys(t *testing.T) {
+	t.Parallel()
 	eachServerMoving(t, func(t *testing.T, s *moving) {
 		s.provision(t, "acme", "globex")
 		s.fill(t, "acme", 3)
@@ -132,8 +133,10 @@ func TestMoveReservesKeys(t *testing.T) {
 
 // TestMoveCompares: a copy that is not what the source has is found, and given up.
 func TestMoveCompares(t *testing.T) {
+	t.Parallel()
 	for _, k := range movingKinds {
 		t.Run(k.name, func(t *testing.T) {
+			sometimes(t, k.name)
 			s := k.open(t, &handle{})
 			s.provision(t, "acme", "globex")
 			for id := range int64(3) {
@@ -174,8 +177,10 @@ type handle struct {
 
 // TestMoveTakenValues: a value that may be there once is found to be another's before any row is copied.
 func TestMoveTakenValues(t *testing.T) {
+	t.Parallel()
 	for _, k := range movingKinds {
 		t.Run(k.name, func(t *testing.T) {
+			sometimes(t, k.name)
 			s := k.open(t, &handle{}, &specimen{})
 			s.provision(t, "acme", "globex")
 			s.move(t, hybrid.TierPremium)

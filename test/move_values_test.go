@@ -52,8 +52,10 @@ func pointer[T any](value T) *T { return &value }
 // later ones of their table do, rows without a key are as many as before, and keys that the
 // database makes go on after those that came.
 func TestMoveValues(t *testing.T) {
+	t.Parallel()
 	for _, k := range movingKinds {
 		t.Run(k.name, func(t *testing.T) {
+			sometimes(t, k.name)
 			s := k.open(t, &specimen{}, &tally{}, &line{}, &badge{})
 			s.provision(t, "acme", "globex")
 			for _, id := range []string{"globex", "acme"} {

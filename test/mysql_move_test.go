@@ -19,6 +19,7 @@ import (
 // TestMySQLMoveWithoutTriggers: tables that were there before Provision made triggers get
 // them by the move, unless its role may not make any.
 func TestMySQLMoveWithoutTriggers(t *testing.T) {
+	t.Parallel()
 	h := newMySQLHost(t)
 	s := openHostMoving(t, h, nil, strategies.Shared{})
 	s.provision(t, "acme", "globex")
@@ -60,6 +61,7 @@ func TestMySQLMoveWithoutTriggers(t *testing.T) {
 // TestMySQLMoveCase: a tenant whose ID differs in case alone is another one, and its moves are
 // its own.
 func TestMySQLMoveCase(t *testing.T) {
+	t.Parallel()
 	s := openHostMoving(t, newMySQLHost(t), nil, strategies.Shared{})
 	s.provision(t, "acme", "ACME")
 	must(t, s.as("ACME").Create(&folio{ID: 1, Owner: "ACME", Sheets: []sheet{{ID: 1, Owner: "ACME"}}}).Error)
@@ -86,6 +88,7 @@ func TestMySQLMoveCase(t *testing.T) {
 // TestMySQLMoveOfUnknown: the first of a tenant's transactions that writes is waited for as well,
 // although nothing in the database has told of the tenant before. Others write meanwhile.
 func TestMySQLMoveOfUnknown(t *testing.T) {
+	t.Parallel()
 	h := newMySQLHost(t)
 	s := openHostMoving(t, h, nil, strategies.Shared{})
 	s.provision(t, "acme", "globex")
@@ -119,6 +122,7 @@ func TestMySQLMoveOfUnknown(t *testing.T) {
 // TestMySQLWritersAtOnce: the triggers of common tables make writers of one tenant wait for a
 // move, and not for each other.
 func TestMySQLWritersAtOnce(t *testing.T) {
+	t.Parallel()
 	s := openHostMoving(t, newMySQLHost(t), nil, strategies.Shared{})
 	s.provision(t, "acme")
 	s.fill(t, "acme", 2)
@@ -142,6 +146,7 @@ func TestMySQLWritersAtOnce(t *testing.T) {
 // TestMySQLMoveForeignTables: a move that is refused since the target has tables of the
 // application's drops nothing of what was there.
 func TestMySQLMoveForeignTables(t *testing.T) {
+	t.Parallel()
 	h := newMySQLHost(t)
 	s := openHostMoving(t, h, nil, strategies.Shared{})
 	h.create(t, "early", "CREATE TABLE archive (id INT)", "INSERT INTO archive VALUES (7)")
@@ -159,6 +164,7 @@ func TestMySQLMoveForeignTables(t *testing.T) {
 // TestMySQLAbandonForeignTables: the copy is removed also where the target has got tables of the
 // application's meanwhile, which stay.
 func TestMySQLAbandonForeignTables(t *testing.T) {
+	t.Parallel()
 	h := newMySQLHost(t)
 	s := openHostMoving(t, h, nil, strategies.Shared{})
 	s.provision(t, "acme", "globex")
@@ -189,6 +195,7 @@ func TestMySQLAbandonForeignTables(t *testing.T) {
 // TestMySQLMoveCharset: characters for which the application's own connections have no place
 // are moved as they are.
 func TestMySQLMoveCharset(t *testing.T) {
+	t.Parallel()
 	h := newMySQLHost(t)
 	admin := h.superuser(t)
 	h.dsn += "&charset=latin1"
@@ -206,6 +213,7 @@ func TestMySQLMoveCharset(t *testing.T) {
 
 // TestMySQLMoveLarge: a batch that is larger than the server takes at once is sent in parts.
 func TestMySQLMoveLarge(t *testing.T) {
+	t.Parallel()
 	h := newMySQLHost(t)
 	h.dsn += "&interpolateParams=true" // otherwise the driver sends large values in parts
 	s := openHostMoving(t, h, []any{&specimen{}}, strategies.Shared{})

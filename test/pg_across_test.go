@@ -132,6 +132,7 @@ var acrossUses = []struct {
 var acrossTables = []string{"across_owners", "across_pets", "across_cards", "across_clubs", "across_members", "across_rivals"}
 
 func TestPGAcrossTenants(t *testing.T) {
+	t.Parallel()
 	server := newPG(t)
 	models := []any{&acrossOwner{}, &acrossPet{}, &acrossCard{}, &acrossClub{}}
 	openPG(t, server, pgRLS, pgSetup{models: models}).provision(t, "acme")
@@ -193,6 +194,7 @@ func TestPGAcrossTenants(t *testing.T) {
 // TestPGCompositeKeys: a foreign key that holds the tenant as well leads to no other's row,
 // though the server checks foreign keys behind its policies' back.
 func TestPGCompositeKeys(t *testing.T) {
+	t.Parallel()
 	server := newPG(t)
 	s := openPG(t, server, pgRLS, pgSetup{})
 	s.provision(t, "acme")
@@ -219,6 +221,7 @@ func TestPGCompositeKeys(t *testing.T) {
 // TestPGVerifySeesCrossingRows: where a key does not hold the tenant, the server takes a
 // reference to another tenant's row; then Verify says so.
 func TestPGVerifySeesCrossingRows(t *testing.T) {
+	t.Parallel()
 	server := newPG(t)
 	s := openPG(t, server, pgRLS, pgSetup{models: []any{&note{}, &reply{}, &mark{}}})
 	s.provision(t, "acme")
@@ -237,6 +240,7 @@ func TestPGVerifySeesCrossingRows(t *testing.T) {
 
 // TestPGTruncate: no policy applies to TRUNCATE, so it is not sent, whatever the role may do.
 func TestPGTruncate(t *testing.T) {
+	t.Parallel()
 	server := newPG(t)
 	s := openPG(t, server, pgRLS, pgSetup{models: []any{&reply{}}})
 	s.provision(t, "acme")

@@ -11,6 +11,7 @@ import (
 
 // TestPGUnsafeRoles: roles that no policy binds are refused, unless they are meant.
 func TestPGUnsafeRoles(t *testing.T) {
+	t.Parallel()
 	server := newPG(t)
 	meant := pgKind{"rls", strategies.RLS{AllowUnsafeRole: true}}
 	openPG(t, server, pgRLS, pgSetup{}).provision(t, "acme")
@@ -111,6 +112,7 @@ var sabotagesSchema = []sabotage{
 }
 
 func TestPGVerifyNamesWhatDiffers(t *testing.T) {
+	t.Parallel()
 	server := newPG(t)
 	for _, k := range []struct {
 		pgKind
@@ -153,6 +155,7 @@ func TestPGVerifyNamesWhatDiffers(t *testing.T) {
 // TestPGOpenPolicyOpensNothing: policies of one kind are alternatives, so one that somebody
 // adds would open the table, were there not one that all rows have to pass.
 func TestPGOpenPolicyOpensNothing(t *testing.T) {
+	t.Parallel()
 	server := newPG(t)
 	s := openPG(t, server, pgRLS, pgSetup{models: []any{&reply{}}})
 	s.provision(t, "acme")
@@ -172,6 +175,7 @@ func TestPGOpenPolicyOpensNothing(t *testing.T) {
 
 // TestPGApplicationsRole: the role that serves tenants owns nothing and creates nothing.
 func TestPGApplicationsRole(t *testing.T) {
+	t.Parallel()
 	server := newPG(t)
 	app, dsn := server.role(t, "app", "")
 	server.run(t, "REVOKE ALL ON SCHEMA public FROM PUBLIC", "GRANT USAGE ON SCHEMA public TO "+app)

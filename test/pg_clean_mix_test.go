@@ -77,6 +77,7 @@ var fragilePlaces = []string{"before save", "after create", "after update", "bef
 // TestPGPoolStaysClean mixes statements of two tenants with cancellations, panics and
 // killed backends, and then asks every connection of the pool what it has kept.
 func TestPGPoolStaysClean(t *testing.T) {
+	t.Parallel()
 	server := newPG(t)
 	for _, run := range []struct {
 		name string

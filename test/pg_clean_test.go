@@ -240,6 +240,7 @@ var cleanCases = []cleanCase{
 // TestPGConnectionStaysClean leaves the only connection of a pool in the middle of
 // something, again and again, and asks it each time what it has kept.
 func TestPGConnectionStaysClean(t *testing.T) {
+	t.Parallel()
 	server := newPG(t)
 	for _, k := range pgKinds {
 		t.Run(k.name, func(t *testing.T) {

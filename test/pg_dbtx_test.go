@@ -189,6 +189,7 @@ var dbtxCases = map[string]func(c dbtxCase){
 }
 
 func TestPGDatabaseSQL(t *testing.T) {
+	t.Parallel()
 	server := newPG(t)
 	for _, k := range pgKinds {
 		for _, prepare := range []bool{false, true} {

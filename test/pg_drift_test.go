@@ -62,6 +62,7 @@ var driftUses = map[string]func(db *gorm.DB) ([]fragile, error){
 // TestPGDriftedSchemas: tables of tenants may differ while a fleet is being migrated. A
 // plan that was made for one of them is not the other's.
 func TestPGDriftedSchemas(t *testing.T) {
+	t.Parallel()
 	server := newPG(t)
 	provisioned := openPG(t, server, pgSchema, pgSetup{models: []any{&fragile{}}})
 	provisioned.provision(t, "acme", "globex", "initech")
@@ -120,6 +121,7 @@ func (s *pgSite) alternate(ctx context.Context, t *testing.T, tenants []string, 
 // TestPGDriftedTransaction: inside a transaction nothing can be tried again; the error says
 // what it is, and the transaction's changes are not kept.
 func TestPGDriftedTransaction(t *testing.T) {
+	t.Parallel()
 	server := newPG(t)
 	s := openPG(t, server, pgSchema, pgSetup{models: []any{&fragile{}}, conns: 1})
 	s.provision(t, "acme", "globex")

@@ -41,6 +41,7 @@ func (s pgServer) registry(t testing.TB) []string {
 // TestPGProvisionIsWhole: a model that cannot be migrated leaves nothing behind of a new
 // tenant, and a living one as it was.
 func TestPGProvisionIsWhole(t *testing.T) {
+	t.Parallel()
 	server := newPG(t)
 	for _, k := range pgKinds {
 		t.Run(k.name, func(t *testing.T) {
@@ -74,6 +75,7 @@ func withoutRegistry(structures []string) []string {
 // TestPGProvisionAtOnce: one tenant and many, by everybody at once, in a database that
 // nobody has used before.
 func TestPGProvisionAtOnce(t *testing.T) {
+	t.Parallel()
 	for _, k := range pgKinds {
 		t.Run(k.name, func(t *testing.T) {
 			server := newPG(t)
@@ -113,6 +115,7 @@ func TestPGProvisionAtOnce(t *testing.T) {
 
 // TestPGDestroy: what is destroyed is gone, with nothing else, and may be destroyed again.
 func TestPGDestroy(t *testing.T) {
+	t.Parallel()
 	server := newPG(t)
 	for _, k := range pgKinds {
 		t.Run(k.name, func(t *testing.T) {
@@ -148,6 +151,7 @@ func TestPGDestroy(t *testing.T) {
 // TestPGDestroySparesOthers: what leans on a tenant's schema from outside stops its
 // destruction, which would take it along.
 func TestPGDestroySparesOthers(t *testing.T) {
+	t.Parallel()
 	server := newPG(t)
 	s := openPG(t, server, pgSchema, pgSetup{models: []any{&reply{}}})
 	s.provision(t, "acme", "globex")
@@ -178,6 +182,7 @@ func TestPGDestroySparesOthers(t *testing.T) {
 // TestPGNamesOfOthers: a schema that belongs to another tenant, or to the installation,
 // cannot be a tenant's.
 func TestPGNamesOfOthers(t *testing.T) {
+	t.Parallel()
 	server := newPG(t)
 	server.run(t, "CREATE SCHEMA common AUTHORIZATION "+server.Name, "CREATE SCHEMA gear AUTHORIZATION "+server.Name)
 	k := pgKind{"schema", strategies.Schema{SharedSchema: "common", Extensions: []string{"gear"}}}
@@ -212,6 +217,7 @@ func TestPGNamesOfOthers(t *testing.T) {
 
 // TestPGProvisionCancelled: whoever gives up leaves nothing half done.
 func TestPGProvisionCancelled(t *testing.T) {
+	t.Parallel()
 	server := newPG(t)
 	s := openPG(t, server, pgSchema, pgSetup{models: []any{&note{}, &reply{}, &mark{}}})
 	s.provision(t, "acme")

@@ -21,6 +21,8 @@ type parcel struct {
 // TestPGManySchemas reads and writes in more schemas than statements are kept for. Those of
 // some tenants are not what the others' are.
 func TestPGManySchemas(t *testing.T) {
+	takesLong(t)
+	t.Parallel()
 	const tenants, code = 300, "6ba7b810-9dad-11d1-80b4-00c04fd430c8"
 	server := newPG(t)
 	s := openPG(t, server, pgSchema, pgSetup{models: []any{&parcel{}}, conns: 1})
@@ -62,6 +64,7 @@ func TestPGManySchemas(t *testing.T) {
 // TestPGTypeChanged: a statement that is prepared outlives a change of a column's type, as the
 // parameter's is another from then on.
 func TestPGTypeChanged(t *testing.T) {
+	t.Parallel()
 	for _, k := range []pgKind{pgSchema, pgRLS} {
 		t.Run(k.name, func(t *testing.T) {
 			server := newPG(t)

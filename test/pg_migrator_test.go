@@ -27,6 +27,7 @@ type keyed struct {
 // TestPGMigratorQuestions: what GORM asks about keys, indexes and comments by views over all schemas has the same
 // answer by the catalog, and the views are not asked.
 func TestPGMigratorQuestions(t *testing.T) {
+	t.Parallel()
 	server := newPG(t)
 	plain, err := gorm.Open(postgres.Open(server.With(map[string]string{"search_path": "tenant_acme"})), &gorm.Config{Logger: logger.Discard})
 	must(t, err)

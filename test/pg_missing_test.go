@@ -76,6 +76,7 @@ var missingUses = []struct {
 // TestPGMissingTableIsNotPublics: where a tenant lacks a table that public has, or a schema
 // named like the role, the tenant lacks it.
 func TestPGMissingTableIsNotPublics(t *testing.T) {
+	t.Parallel()
 	server := newPG(t)
 	s := openPG(t, server, pgSchema, pgSetup{})
 	s.provision(t, "acme", "globex")
@@ -110,6 +111,7 @@ func TestPGMissingTableIsNotPublics(t *testing.T) {
 // TestPGStrays: what an unknown tenant creates is not created anywhere, and so is found by
 // nobody else.
 func TestPGStrays(t *testing.T) {
+	t.Parallel()
 	server := newPG(t)
 	s := openPG(t, server, pgSchema, pgSetup{conns: 1})
 	s.provision(t, "acme")
@@ -140,6 +142,7 @@ func TestPGStrays(t *testing.T) {
 // TestPGRegistryHasOnePlace: whatever a role's search_path says, the tenants that are
 // known, and the shared models, are in one place.
 func TestPGRegistryHasOnePlace(t *testing.T) {
+	t.Parallel()
 	server := newPG(t)
 	s := openPG(t, server, pgSchema, pgSetup{})
 	s.provision(t, "acme")
@@ -175,6 +178,7 @@ var oddIDs = []string{
 // TestPGOddTenants provisions tenants with such IDs, and each sees its own and can be
 // destroyed alone.
 func TestPGOddTenants(t *testing.T) {
+	t.Parallel()
 	server := newPG(t)
 	for _, k := range pgKinds {
 		t.Run(k.name, func(t *testing.T) {
@@ -218,6 +222,7 @@ func (s *pgSite) repliesOf(t *testing.T, id string, n int) {
 
 // TestPGChosenSchemas: a tenant may choose its schema, up to what PostgreSQL can tell apart.
 func TestPGChosenSchemas(t *testing.T) {
+	t.Parallel()
 	server := newPG(t)
 	s := openPG(t, server, pgSchema, pgSetup{models: []any{&reply{}}})
 	for i, schema := range []string{"Acme", "acme", "a-b", strings.Repeat("s", 62) + "1", strings.Repeat("s", 62) + "2"} {

@@ -11,6 +11,7 @@ import (
 
 // TestPGMoveOtherSchema: a table in another schema of the tenant's database would be lost with it.
 func TestPGMoveOtherSchema(t *testing.T) {
+	t.Parallel()
 	s := openHostMoving(t, newPostgresHost(t), nil, strategies.RLS{})
 	s.provision(t, "acme", "globex")
 	s.fill(t, "globex", 2)

@@ -134,6 +134,7 @@ func (c rlsCase) sees(t *testing.T, id string, n int) {
 }
 
 func TestPGRLSColumnTypes(t *testing.T) {
+	t.Parallel()
 	server := newPG(t)
 	for _, typed := range rlsTypes {
 		t.Run(typed.table, func(t *testing.T) {
@@ -231,6 +232,7 @@ type rlsWide struct {
 
 // TestPGRLSUsesTheIndex: a policy, and a condition that could tell something, cost no index.
 func TestPGRLSUsesTheIndex(t *testing.T) {
+	t.Parallel()
 	server := newPG(t)
 	s := openPG(t, server, pgRLS, pgSetup{models: []any{&rlsWide{}}})
 	s.provision(t, "t7")
@@ -272,6 +274,7 @@ func TestPGRLSUsesTheIndex(t *testing.T) {
 }
 
 func TestPGRLSElsewhere(t *testing.T) {
+	t.Parallel()
 	db, err := gorm.Open(sqlite.Open(":memory:"), &gorm.Config{})
 	must(t, err)
 	pool, err := db.DB()

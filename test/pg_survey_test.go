@@ -10,6 +10,7 @@ import (
 // TestPGSurvey: fingerprints are equal for equal structures, whatever the server has numbered
 // them by, and tell different ones apart.
 func TestPGSurvey(t *testing.T) {
+	t.Parallel()
 	server := newPG(t)
 	s := openPG(t, server, pgSchema, pgSetup{})
 	s.provision(t, "acme", "globex")

@@ -45,6 +45,7 @@ func (p *pgTracer) TraceQueryEnd(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQu
 // TestPGTracersSeeStatements: whoever traces pgx goes on seeing each statement once, also
 // where it travels with its settings.
 func TestPGTracersSeeStatements(t *testing.T) {
+	t.Parallel()
 	server := newPG(t)
 	config, err := pgx.ParseConfig(server.DSN)
 	must(t, err)

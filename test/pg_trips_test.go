@@ -55,6 +55,7 @@ func trips() []trip {
 
 // TestPGRoundTrips counts, and times nothing.
 func TestPGRoundTrips(t *testing.T) {
+	t.Parallel()
 	for _, mode := range []string{"cache_statement", "exec"} {
 		for _, k := range pgKinds {
 			t.Run(mode+"/"+k.name, func(t *testing.T) {
@@ -86,6 +87,7 @@ func TestPGRoundTrips(t *testing.T) {
 // TestPGNoPipeline: a read with its settings takes begin, settings, statement and commit where
 // the pipeline is turned off, and one round trip where it is not.
 func TestPGNoPipeline(t *testing.T) {
+	t.Parallel()
 	for _, k := range pgKinds {
 		t.Run(k.name, func(t *testing.T) {
 			for slow, want := range map[bool]int64{false: 1, true: 4} {
@@ -106,6 +108,7 @@ func TestPGNoPipeline(t *testing.T) {
 
 // TestPGRoundTripsOfGORM keeps the column of plain GORM honest.
 func TestPGRoundTripsOfGORM(t *testing.T) {
+	t.Parallel()
 	server := newPG(t)
 	wire := servers.NewWire(t, server.DSN)
 	db, err := gorm.Open(postgres.Open(wire.DSN), &gorm.Config{Logger: logger.Discard})

@@ -64,6 +64,7 @@ func pgColumns(t testing.TB, rows *sql.Rows, err error) []pgColumn {
 // TestPGValuesAreThoseOfTheDriver: what comes in one round trip is what pgx's own driver
 // makes of the same values, and of none.
 func TestPGValuesAreThoseOfTheDriver(t *testing.T) {
+	t.Parallel()
 	for _, mode := range []string{"cache_statement", "exec"} {
 		t.Run(mode, func(t *testing.T) {
 			s := openPG(t, newPG(t), pgRLS, pgSetup{settings: map[string]string{"default_query_exec_mode": mode}})

@@ -384,6 +384,7 @@ func sqlcNoTenant(t *testing.T, s *sqlcSite) {
 // TestSQLCGenerated makes sure that the package is sqlc's, by the version that the
 // example names.
 func TestSQLCGenerated(t *testing.T) {
+	t.Parallel()
 	directive, err := os.ReadFile(filepath.Join(sqlcExample, "generate.go"))
 	must(t, err)
 	version := regexp.MustCompile(`(?m)^//go:generate go run github\.com/sqlc-dev/sqlc/cmd/sqlc@(v\d+\.\d+\.\d+) generate$`).FindSubmatch(directive)
@@ -407,6 +408,7 @@ func TestSQLCGenerated(t *testing.T) {
 
 // TestSQLCSchema makes sure that schema.sql describes the tables that migrate makes.
 func TestSQLCSchema(t *testing.T) {
+	t.Parallel()
 	text, err := os.ReadFile(filepath.Join(sqlcExample, "schema.sql"))
 	must(t, err)
 	for _, strategy := range sqlcKinds {

@@ -50,6 +50,7 @@ func sqliteSubjects() []conformance.Subject {
 }
 
 func TestSQLite(t *testing.T) {
+	t.Parallel()
 	for _, s := range sqliteSubjects() {
 		t.Run(s.Name, func(t *testing.T) { conformance.Run(t, s) })
 	}

@@ -63,6 +63,7 @@ func (s *site) gone(t *testing.T) {
 
 // TestEvictionSparesStreams streams the rows of a tenant while its pool is evicted.
 func TestEvictionSparesStreams(t *testing.T) {
+	t.Parallel()
 	for _, prepare := range []bool{false, true} {
 		t.Run(fmt.Sprintf("prepared=%v", prepare), func(t *testing.T) {
 			s := openOnePool(t, prepare)
@@ -93,6 +94,7 @@ func TestEvictionSparesStreams(t *testing.T) {
 // TestEvictionSparesTransactions evicts the pool of a tenant with a transaction, and a
 // stream inside it, and one outside it, under way.
 func TestEvictionSparesTransactions(t *testing.T) {
+	t.Parallel()
 	for _, prepare := range []bool{false, true} {
 		t.Run(fmt.Sprintf("prepared=%v", prepare), func(t *testing.T) {
 			s := openOnePool(t, prepare)
@@ -140,6 +142,7 @@ func TestEvictionSparesTransactions(t *testing.T) {
 // TestConnectionsOfOneTenant has more goroutines hold a connection each, by
 // gorm.DB.Connection, than the tenant's pool has: all get their turn.
 func TestConnectionsOfOneTenant(t *testing.T) {
+	t.Parallel()
 	s := openSite(t, onePool, setup{maxConns: 32})
 	s.provision(t, "acme")
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)

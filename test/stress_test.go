@@ -35,7 +35,7 @@ func stressTime(t *testing.T, share float64) time.Duration {
 	if testing.Short() {
 		return time.Second
 	}
-	return time.Duration(share * float64(5*time.Second))
+	return time.Duration(share * float64(3*time.Second))
 }
 
 // TestStress drives every path for many tenants at once, while requests are cancelled

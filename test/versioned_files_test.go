@@ -38,6 +38,7 @@ func (s *site) steps(t testing.TB, id string) []string {
 // TestVersionedFiles: each tenant in its file, from nothing to the latest version and
 // back, by several runs at once.
 func TestVersionedFiles(t *testing.T) {
+	t.Parallel()
 	root := t.TempDir()
 	all := numbered(10)
 	var calls atomic.Int64
@@ -82,6 +83,7 @@ func TestVersionedFiles(t *testing.T) {
 // TestVersionedFileFails: all migrations of a file are one transaction, so that a tenant
 // that fails is as it was before.
 func TestVersionedFileFails(t *testing.T) {
+	t.Parallel()
 	s := openKeelFiles(t, "")
 	all := tenantsOf("acme", "globex", "initech")
 	m := s.versioned(t, versioned.Config{Files: keelSQLite()})
@@ -113,6 +115,7 @@ func TestVersionedFileFails(t *testing.T) {
 // TestVersionedFileForeignKeys: a table that others refer to can be replaced, and a row
 // that refers to nothing afterwards undoes it all.
 func TestVersionedFileForeignKeys(t *testing.T) {
+	t.Parallel()
 	s := openKeelFiles(t, "")
 	files := fstest.MapFS{
 		"1_made.sql":     file("-- +goose Up\nCREATE TABLE keels (id integer PRIMARY KEY, name text);\nCREATE TABLE bolts (id integer PRIMARY KEY, keel_id integer NOT NULL REFERENCES keels(id) ON DELETE CASCADE);\nINSERT INTO keels VALUES (1, 'x');\nINSERT INTO bolts VALUES (1, 1);\n"),
@@ -135,6 +138,7 @@ func TestVersionedFileForeignKeys(t *testing.T) {
 
 // TestVersionedRefuses: what cannot be made to fit is refused, and says what to do.
 func TestVersionedRefuses(t *testing.T) {
+	t.Parallel()
 	files := versioned.Config{Files: keelSQLite()}
 	prefix := openSite(t, bySchema, setup{})
 	report, err := prefix.versioned(t, files).Up(t.Context(), migrate.Tenants(tenantsOf("acme", "globex")...))
@@ -179,6 +183,7 @@ func TestVersionedRefuses(t *testing.T) {
 
 // TestVersionedShared migrates the one set of tables once.
 func TestVersionedShared(t *testing.T) {
+	t.Parallel()
 	s := openSite(t, byShared, setup{tenancy: tenancy.Config{Models: []any{&note{}}}})
 	var calls atomic.Int64
 	m := s.versioned(t, keelConfig(keelSQLite(), &calls))

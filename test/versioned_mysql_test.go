@@ -30,6 +30,7 @@ func keelMySQL() fstest.MapFS {
 // TestVersionedMySQL: each tenant in its database, from nothing to the latest version and
 // back, by several runs at once, by either strategy that has databases.
 func TestVersionedMySQL(t *testing.T) {
+	t.Parallel()
 	for _, name := range []string{"database", "schema"} {
 		t.Run(name, func(t *testing.T) {
 			h := newMySQLHost(t)
@@ -84,6 +85,7 @@ func TestVersionedMySQL(t *testing.T) {
 
 // TestVersionedMySQLShared: tables that tenants share are refused.
 func TestVersionedMySQLShared(t *testing.T) {
+	t.Parallel()
 	h := newMySQLHost(t)
 	db := h.base(t, &gorm.Config{Logger: logger.Discard})
 	must(t, db.Use(tenancy.Plugin(tenancy.Config{Strategy: strategies.Shared{}, Models: []any{&mast{}}})))

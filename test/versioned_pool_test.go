@@ -37,6 +37,7 @@ func TestVersionedPooler(t *testing.T) {
 
 // TestVersionedOneConnection: a pool of one connection is enough.
 func TestVersionedOneConnection(t *testing.T) {
+	t.Parallel()
 	server := newPG(t)
 	s := openPG(t, server, pgSchema, pgSetup{models: []any{&keel{}}, conns: 1})
 	report, err := s.versioned(t, keelConfig(keelFiles(), &atomic.Int64{}), migrate.Workers(4)).Up(t.Context(), migrate.Tenants(numbered(8)...))
@@ -47,6 +48,7 @@ func TestVersionedOneConnection(t *testing.T) {
 // TestVersionedCancelled: a run that is cancelled names who was skipped, loses no
 // connection, and is ended by the next one.
 func TestVersionedCancelled(t *testing.T) {
+	t.Parallel()
 	server := newPG(t)
 	s := openKeels(t, server, pgSchema)
 	all := numbered(8)

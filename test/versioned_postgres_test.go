@@ -46,6 +46,7 @@ func (s pgServer) made(t testing.TB, id string) []string {
 // TestVersionedSchemas brings a fleet from nothing to the latest version, each tenant in
 // its schema, and back.
 func TestVersionedSchemas(t *testing.T) {
+	t.Parallel()
 	server := newPG(t)
 	s := openKeels(t, server, pgSchema)
 	var calls atomic.Int64
@@ -147,6 +148,7 @@ func TestVersionedFailure(t *testing.T) {
 
 // TestVersionedStops after as many failures as the options say.
 func TestVersionedStops(t *testing.T) {
+	t.Parallel()
 	s := openKeels(t, newPG(t), pgSchema)
 	files := fstest.MapFS{"1_x.sql": file("-- +goose Up\nSELECT 1/0;\n")}
 	m := s.versioned(t, versioned.Config{Files: files}, migrate.Workers(1), migrate.StopAfter(2))
@@ -169,6 +171,7 @@ func TestVersionedTimeout(t *testing.T) {
 
 // TestVersionedTogether: of several runs at once each tenant is migrated once.
 func TestVersionedTogether(t *testing.T) {
+	t.Parallel()
 	server := newPG(t)
 	all := numbered(20)
 	var calls atomic.Int64
@@ -195,6 +198,7 @@ func TestVersionedTogether(t *testing.T) {
 // TestVersionedStays: a migration that would leave the tenant's schema is refused before
 // anything is done for anybody.
 func TestVersionedStays(t *testing.T) {
+	t.Parallel()
 	server := newPG(t)
 	s := openPG(t, server, pgSchema, pgSetup{})
 	m := s.versioned(t, versioned.Config{Files: keelFiles()})
@@ -254,6 +258,7 @@ func TestVersionedStays(t *testing.T) {
 
 // TestVersionedOwner: a schema that is registered for another is left alone.
 func TestVersionedOwner(t *testing.T) {
+	t.Parallel()
 	server := newPG(t)
 	s := openKeels(t, server, pgSchema)
 	m := s.versioned(t, versioned.Config{Files: keelFiles()})
@@ -275,6 +280,7 @@ func TestVersionedOwner(t *testing.T) {
 
 // TestVersionedRLS migrates the one set of tables once, and gives them their policies.
 func TestVersionedRLS(t *testing.T) {
+	t.Parallel()
 	server := newPG(t)
 	s := openPG(t, server, pgRLS, pgSetup{models: []any{&note{}}})
 	var calls atomic.Int64
