@@ -14,8 +14,9 @@ import (
 // Up brings all tenants to the models, several at a time: those that are there are
 // migrated, those that are missing are provisioned. Tenants that share structures are
 // migrated once. Of tenants that have equal structures each, one is migrated by GORM's
-// AutoMigrate, and the others by the statements that it found to send; afterwards all are
-// looked at again, and whoever did not end like the first is migrated by itself. The
+// AutoMigrate, and the others by the statements that it found to send; afterwards they are
+// looked at again, of schemas on PostgreSQL only the tables that the statements name where
+// that is all they change, and whoever did not end like the first is migrated by itself. The
 // tiers of a hybrid are treated each by itself.
 // Tenants that are as they should be are not touched. A run that was killed is
 // simply repeated.

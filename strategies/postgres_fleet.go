@@ -105,9 +105,11 @@ func (s *schemas) found(ctx context.Context, tx gorm.ConnPool, b tenancy.Binding
 
 // lookingUp makes the server look its catalog up by index. AutoMigrate asks about one
 // table at a time, by views over the whole catalog, and where that holds a thousand
-// schemas the planner reads it all again for each column. A change of the tables
-// themselves is planned as ever.
-var lookingUp = tenancy.Binding{Settings: []tenancy.Setting{{Name: "enable_seqscan", Value: "off"}, {Name: "jit", Value: "off"}, {Name: "plan_cache_mode", Value: "force_generic_plan"}}}
+// schemas the planner reads it all again for each column. What it asks of each table in the
+// same words is planned once. A change of the tables themselves is planned as ever.
+var lookingUp = tenancy.Binding{Settings: []tenancy.Setting{
+	{Name: "enable_seqscan", Value: "off"}, {Name: "jit", Value: "off"}, {Name: "plan_cache_mode", Value: "force_generic_plan"},
+}}
 
 // dry asks what record would do, in a transaction that changes nothing.
 func (s *schemas) dry(ctx context.Context, b tenancy.Binding, models []any) (tenancy.Script, error) {
