@@ -27,6 +27,7 @@ type fleet struct {
 	base       gorm.ConnPool
 	surveyed   func()
 	applied    func(id string) // before a change
+	elsewhere  bool            // the tables that the statement names are no tenant's
 
 	mu       sync.Mutex
 	found    map[string]tenancy.Structure
@@ -60,6 +61,9 @@ func (f *fleet) SurveyTables(_ context.Context, tenants []tenancy.Tenant, tables
 	for _, t := range tenants {
 		structure := f.found[t.ID]
 		structure.Fingerprint += " of " + strings.Join(tables, ",")
+		if f.elsewhere {
+			structure.Fingerprint = ""
+		}
 		found[t.ID] = structure
 	}
 	return found, nil
@@ -302,6 +306,23 @@ func TestOnlyTouched(t *testing.T) {
 	report, err = m.Status(t.Context(), migrate.Tenants(tenants("a1", "a2", "a3", "a4")...))
 	if err != nil || report.Count(migrate.UpToDate) != 4 {
 		t.Errorf("%+v, %v", report.Results, err)
+	}
+}
+
+// TestNoneTouched: where the tables that a script names are not the tenant's own, everything is
+// looked at again.
+func TestNoneTouched(t *testing.T) {
+	f, m := newFleets(t)
+	a := f.all[0]
+	a.statement, a.elsewhere = `ALTER TABLE "users" ADD "age" bigint`, true
+	a.replays = map[string]string{"a2": "another"}
+	for _, id := range []string{"a1", "a2"} {
+		a.found[id] = tenancy.Structure{Owner: id, Fingerprint: "old"}
+	}
+	_, err := m.Up(t.Context(), migrate.Tenants(tenants("a1", "a2")...))
+	must(t, err)
+	if a.found["a2"].Fingerprint != a.want {
+		t.Errorf("a2 was left as %q", a.found["a2"].Fingerprint)
 	}
 }
 

@@ -4,9 +4,9 @@ import (
 	"context"
 	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/gormtenancy/tenancy"
+	"github.com/gormtenancy/tenancy/internal/ddl"
 )
 
 // surveyor is a fleet that looks at a few tables of many tenants for less than Survey takes.
@@ -22,7 +22,8 @@ type touched struct {
 	fingerprint string
 }
 
-// touchedBy looks at what a script has changed of the canary.
+// touchedBy looks at what a script has changed of the canary. Tables that are not the
+// canary's own tell nothing.
 func (m *tier) touchedBy(ctx context.Context, script tenancy.Script, canary tenancy.Tenant) (touched, error) {
 	fleet, able := m.fleet.(surveyor)
 	tables := changedTables(script.Statements)
@@ -30,7 +31,11 @@ func (m *tier) touchedBy(ctx context.Context, script tenancy.Script, canary tena
 		return touched{}, nil
 	}
 	found, err := fleet.SurveyTables(ctx, []tenancy.Tenant{canary}, tables)
-	return touched{fleet, tables, found[m.provider.Group(canary)].Fingerprint}, err
+	fingerprint := found[m.provider.Group(canary)].Fingerprint
+	if err != nil || fingerprint == "" {
+		return touched{}, err
+	}
+	return touched{fleet, tables, fingerprint}, nil
 }
 
 // lookAtTouched looks at what was replayed, and lists who is not like the canary.
@@ -63,11 +68,7 @@ func changedTables(statements []string) []string {
 		if found == nil || changesMore.MatchString(statement) {
 			return nil
 		}
-		table := strings.ReplaceAll(found[1], `""`, `"`)
-		if found[2] != "" {
-			table = strings.ToLower(found[2]) // as the server folds it
-		}
-		if !slices.Contains(tables, table) {
+		if table := ddl.Identifier(found[1], found[2]); !slices.Contains(tables, table) {
 			tables = append(tables, table)
 		}
 	}

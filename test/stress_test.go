@@ -35,7 +35,11 @@ func stressTime(t *testing.T, share float64) time.Duration {
 	if testing.Short() {
 		return time.Second
 	}
-	return time.Duration(share * float64(3*time.Second))
+	whole := 3 * time.Second
+	if thorough() {
+		whole = 5 * time.Second
+	}
+	return time.Duration(share * float64(whole))
 }
 
 // TestStress drives every path for many tenants at once, while requests are cancelled

@@ -38,15 +38,21 @@ func (*Fence) Rollback() error { return nil }
 func qualifiers(query string) []string {
 	var words []string
 	for _, match := range qualifier.FindAllStringSubmatch(query, -1) {
-		word := strings.ReplaceAll(match[1], `""`, `"`)
-		if match[2] != "" {
-			word = strings.ToLower(match[2]) // as the server folds it
-		}
+		word := Identifier(match[1], match[2])
 		if !slices.Contains(words, word) {
 			words = append(words, word)
 		}
 	}
 	return words
+}
+
+// Identifier is the name that PostgreSQL reads: what stands between quotes, with quotes in it
+// doubled, or, where there are none, a bare word, which it folds.
+func Identifier(quoted, bare string) string {
+	if bare != "" {
+		return strings.ToLower(bare)
+	}
+	return strings.ReplaceAll(quoted, `""`, `"`)
 }
 
 var qualifier = regexp.MustCompile(`(?:"((?:[^"]|"")+)"|([\pL_][\pL\d_$]*))\s*\.`)
