@@ -1,6 +1,7 @@
 package test
 
 import (
+	"context"
 	"fmt"
 	"testing"
 
@@ -66,5 +67,47 @@ func TestPGSurvey(t *testing.T) {
 	change("globex", "ALTER TABLE sheets ADD CONSTRAINT late UNIQUE (owner) DEFERRABLE")
 	if acme, globex := survey(); acme == globex {
 		t.Error("when a constraint is checked was not seen")
+	}
+}
+
+// TestPGSurveyTables: a look at one table sees every change of it, and none of another.
+func TestPGSurveyTables(t *testing.T) {
+	t.Parallel()
+	server := newPG(t)
+	s := openPG(t, server, pgSchema, pgSetup{})
+	s.provision(t, "acme")
+	in, err := tenancy.Installed(s.db)
+	must(t, err)
+	fleet := in.Provider().(interface {
+		SurveyTables(ctx context.Context, tenants []tenancy.Tenant, tables []string) (map[string]tenancy.Structure, error)
+	})
+	look := func(table string) string {
+		t.Helper()
+		found, err := fleet.SurveyTables(t.Context(), []tenancy.Tenant{{ID: "acme"}}, []string{table})
+		must(t, err)
+		if structure := found["tenant_acme"]; structure.Owner != "acme" || structure.Err != nil {
+			t.Errorf("%s: %+v", table, structure)
+		}
+		return found["tenant_acme"].Fingerprint
+	}
+	if look("folios") == "" || look("folios") == look("sheets") || look("nothing") != "" {
+		t.Errorf("folios are %q, sheets %q, nothing %q", look("folios"), look("sheets"), look("nothing"))
+	}
+	for _, statement := range []string{
+		"ALTER TABLE folios ADD COLUMN more int",
+		"ALTER TABLE folios ALTER COLUMN more TYPE bigint",
+		"ALTER TABLE folios ALTER COLUMN more SET DEFAULT 7",
+		"ALTER TABLE folios ADD CONSTRAINT few CHECK (more < 9)",
+		"CREATE INDEX by_more ON folios (more)",
+		"ALTER TABLE folios ENABLE ROW LEVEL SECURITY",
+		"CREATE POLICY open ON folios USING (true)",
+		"CREATE TRIGGER same BEFORE UPDATE ON folios FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+	} {
+		folios, sheets := look("folios"), look("sheets")
+		_, err := server.admin.Exec("BEGIN; SET LOCAL search_path = tenant_acme; " + statement + "; COMMIT")
+		must(t, err)
+		if look("folios") == folios || look("sheets") != sheets {
+			t.Errorf("%s: folios were %q and are %q, sheets were %q and are %q", statement, folios, look("folios"), sheets, look("sheets"))
+		}
 	}
 }
