@@ -115,7 +115,7 @@ func (h *hunt) one(rnd *rand.Rand) {
 	l.settle(&r.effect, err == nil)
 	switch {
 	case err == nil:
-	case ctx.Err() != nil:
+	case over(ctx):
 		h.cancelled.Add(1)
 	case pgLost(err):
 		h.excuse(err)

@@ -174,6 +174,13 @@ func whim(rnd *rand.Rand) (context.Context, context.CancelFunc) {
 	}
 }
 
+// over reports whether ctx has ended, or is about to: who connects goes by its deadline, and
+// may see that pass before ctx does.
+func over(ctx context.Context) bool {
+	deadline, limited := ctx.Deadline()
+	return ctx.Err() != nil || limited && !time.Now().Before(deadline)
+}
+
 // explained reports whether the end of ctx is a good reason for err.
 func explained(ctx context.Context, err error) bool {
 	if ctx.Err() == nil {
