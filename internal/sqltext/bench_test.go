@@ -57,8 +57,18 @@ func TestNoAllocations(t *testing.T) {
 		"control":  func() { Control("ROLLBACK TO SAVEPOINT sp1") },
 		"balanced": func() { Balanced("a = ? AND (b IN (1,2))") },
 	} {
-		if n := testing.AllocsPerRun(100, run); n != 0 {
+		if n := leastAllocations(run); n != 0 {
 			t.Errorf("%s allocates %v times", name, n)
 		}
 	}
+}
+
+// leastAllocations is the least of several counts: under the race detector, a sync.Pool loses
+// some of what it is given.
+func leastAllocations(run func()) float64 {
+	least := testing.AllocsPerRun(100, run)
+	for range 4 {
+		least = min(least, testing.AllocsPerRun(100, run))
+	}
+	return least
 }
