@@ -112,9 +112,13 @@ func (s *schemas) exclusively(ctx context.Context, b tenancy.Binding, fn func(tx
 // place, whatever the search_path of the role.
 func (s *schemas) SharedBinding() tenancy.Binding {
 	return tenancy.Binding{
-		Settings: []tenancy.Setting{{Name: "search_path", Value: quoteIdent(s.cfg.sharedSchema()) + ", pg_catalog, pg_temp"}},
+		Settings: []tenancy.Setting{{Name: "search_path", Value: s.sharedPath()}},
 		Names:    tenancy.Names{Shared: s.cfg.sharedSchema()},
 	}
+}
+
+func (s *schemas) sharedPath() string {
+	return quoteIdent(s.cfg.sharedSchema()) + ", pg_catalog, pg_temp"
 }
 
 // enterShared makes a transaction find the registry.

@@ -14,7 +14,9 @@ import (
 	"github.com/gormtenancy/tenancy/internal/ddl"
 )
 
-// Apply implements [tenancy.Fleet]. All is one transaction; a script is sent as one text.
+// Apply implements [tenancy.Fleet]. All is one transaction; a script is sent as one text. What
+// is asked of the registry and the ledger is asked under the same search_path for every
+// tenant: under another, the server would plan it anew.
 func (s *schemas) Apply(ctx context.Context, t tenancy.Tenant, c tenancy.Change) (script tenancy.Script, err error) {
 	b, err := s.Bind(t)
 	if err != nil {
@@ -28,7 +30,7 @@ func (s *schemas) Apply(ctx context.Context, t tenancy.Tenant, c tenancy.Change)
 		return script, err
 	}
 	err = ddl.Exclusive(ddl.Patient(ctx, c.LockTimeout), base, s.in.Dialect(), b.Names.Schema, func(tx gorm.ConnPool) error {
-		if err := tenancy.Settle(ctx, tx, limited(c, b)); err != nil {
+		if err := tenancy.Settle(ctx, tx, limited(c, s.SharedBinding())); err != nil {
 			return err
 		}
 		if done, err := begun(ctx, tx, c); done || err != nil {
@@ -58,12 +60,18 @@ func (s *schemas) change(ctx context.Context, tx gorm.ConnPool, b tenancy.Bindin
 	if c.Script.New && there {
 		return s.record(ctx, tx, b, t)
 	}
-	text := strings.Join(c.Script.Statements, ";\n")
-	if !there {
-		text = createSchema(b.Names.Schema) + ";\n" + text
-	}
-	_, err = s.fence(tx, b.Names.Schema).ExecContext(ctx, text)
+	_, err = s.fence(tx, b.Names.Schema).ExecContext(ctx, s.text(c.Script.Statements, b.Names.Schema, there))
 	return *c.Script, err
+}
+
+// text is a script as it is sent to a schema.
+func (s *schemas) text(script []string, schema string, there bool) string {
+	statements := []string{"SET LOCAL search_path TO " + s.searchPath(schema)}
+	if !there {
+		statements = append(statements, createSchema(schema))
+	}
+	statements = append(statements, script...)
+	return strings.Join(append(statements, "SET LOCAL search_path TO "+s.sharedPath()), ";\n")
 }
 
 // record does what Provision does, and writes it down.
@@ -89,9 +97,6 @@ func (s *schemas) record(ctx context.Context, tx gorm.ConnPool, b tenancy.Bindin
 // found registers the schema as the tenant's and makes it where it is missing. It reports
 // whether it was there.
 func (s *schemas) found(ctx context.Context, tx gorm.ConnPool, b tenancy.Binding, t tenancy.Tenant) (there bool, err error) {
-	if err := s.enterShared(ctx, tx); err != nil {
-		return false, err
-	}
 	if err := claim(ctx, s.in, tx, b.Names.Schema, t.ID); err != nil {
 		return false, err
 	}
@@ -142,9 +147,6 @@ func (s *schemas) own(ctx context.Context, tx gorm.ConnPool, name string, t tena
 		SELECT EXISTS (SELECT 1 FROM added) OR EXISTS (SELECT 1 FROM `+s.registry()+` WHERE name = $1::text AND tenant_id = $2::text),
 		       EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = $1::text)`, name, t.ID).Scan(&held, &there)
 	if err != nil || held {
-		return there, err
-	}
-	if err := s.enterShared(ctx, tx); err != nil {
 		return there, err
 	}
 	return there, claim(ctx, s.in, tx, name, t.ID) // it says why

@@ -76,8 +76,8 @@ func (s *schemas) named(tenants []tenancy.Tenant) []string {
 	return wanted
 }
 
-// surveying runs fn in a transaction in which the server names every object in full, and
-// has memory for a large catalog.
+// surveying runs fn in a transaction in which the server names every object in full, has
+// memory for a large catalog, and does not sort it.
 func (s *schemas) surveying(ctx context.Context, fn func(tx gorm.ConnPool) error) error {
 	base, err := s.in.Base()
 	if err != nil {
@@ -95,7 +95,7 @@ func (s *schemas) surveying(ctx context.Context, fn func(tx gorm.ConnPool) error
 }
 
 var surveyingSettings = []tenancy.Setting{
-	{Name: "search_path", Value: "pg_catalog"}, {Name: "work_mem", Value: "64MB"}, {Name: "jit", Value: "off"},
+	{Name: "search_path", Value: "pg_catalog"}, {Name: "work_mem", Value: "64MB"}, {Name: "jit", Value: "off"}, {Name: "enable_sort", Value: "off"},
 }
 
 // owners asks the registry whose the schemas are.
