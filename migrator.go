@@ -39,7 +39,7 @@ func (in *Installation) migrator(db *gorm.DB) gorm.Migrator {
 // texts carry physical names already, and read the database's catalog.
 func (in *Installation) direct(db *gorm.DB, r *route) gorm.ConnPool {
 	target := *r.owned
-	target.Inspect = nil
+	target.Watch = migratorTexts{r}
 	h, err := in.handleOf(db.Statement.ConnPool)
 	if err != nil {
 		return routing.Failed(err)

@@ -23,6 +23,7 @@ type route struct {
 	binding Binding
 	owned   *routing.Target // for owned models and raw SQL
 	shared  *routing.Target // for shared models
+	target  routing.Target  // what owned points to
 }
 
 // narrows reports whether statements on this route belong to one tenant.
@@ -77,12 +78,13 @@ func (in *Installation) newRoute(s *scope) (*route, error) {
 		return nil, in.complete(err, "bind", s.tenant)
 	}
 	r := &route{in: in, scope: s, binding: binding}
-	r.owned = &routing.Target{Owner: s.owner(), Settings: binding.Settings, Schema: binding.Names.Schema, Pipeline: binding.Pipeline, Inspect: r.inspect, Explain: r.explain}
+	r.target = routing.Target{Owner: s.owner(), Settings: binding.Settings, Schema: binding.Names.Schema, Pipeline: binding.Pipeline, Watch: ownTexts{r}}
+	r.owned = &r.target
 	if binding.Pool == nil {
 		r.shared = r.owned
 	} else {
 		r.owned.Acquire = r.acquire
-		r.shared = &routing.Target{Owner: s.owner(), Inspect: r.inspectShared}
+		r.shared = &routing.Target{Owner: s.owner(), Watch: sharedTexts{r}}
 	}
 	return r, nil
 }
@@ -99,7 +101,7 @@ func (in *Installation) commonRoutes() {
 	in.system = &route{in: in, scope: system, binding: Binding{Filter: FilterNone}, owned: target, shared: target}
 
 	nobody := &route{in: in, binding: Binding{Filter: FilterNone}}
-	nobody.shared = &routing.Target{Owner: nobody.scope.owner(), Inspect: nobody.inspectShared}
+	nobody.shared = &routing.Target{Owner: nobody.scope.owner(), Watch: sharedTexts{nobody}}
 	in.nobody = nobody
 }
 
@@ -194,7 +196,7 @@ func (r *route) ownArgument(args []any) func(int) bool {
 
 // inspectShared lets nothing but shared tables through: no tenant is known, or its own
 // tables are in another database, and what goes by their names here is somebody else's.
-func (r *route) inspectShared(query string, built bool, _ []any) (string, error) {
+func (r *route) inspectShared(query string, built bool) (string, error) {
 	if !built && !sqltext.Control(query) {
 		return "", r.in.problemNoTenant()
 	}

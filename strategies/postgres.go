@@ -16,8 +16,20 @@ import (
 
 // schemas keeps each tenant in a PostgreSQL schema of its own.
 type schemas struct {
-	in  *tenancy.Installation
-	cfg Schema
+	in     *tenancy.Installation
+	cfg    Schema
+	beside string // what follows a tenant's schema in the search_path
+}
+
+func newSchemas(in *tenancy.Installation, cfg Schema) *schemas {
+	// The first schema of a path that exists is where a table is created. pg_catalog
+	// always exists and lets nobody in: for a tenant without a schema, nothing is
+	// created where others would find it.
+	beside := ", pg_catalog"
+	for _, extension := range cfg.Extensions {
+		beside += ", " + quoteIdent(extension)
+	}
+	return &schemas{in: in, cfg: cfg, beside: beside + ", pg_temp"}
 }
 
 func (s *schemas) Bind(t tenancy.Tenant) (tenancy.Binding, error) {
@@ -54,16 +66,7 @@ func (s *schemas) schemaOf(t tenancy.Tenant) (string, error) {
 // temporary objects last, where they can hide nothing. public is not in it, so a
 // table that a tenant lacks is missing, and not public's. The value is a list, which
 // PostgreSQL parses, so names are quoted inside it.
-func (s *schemas) searchPath(name string) string {
-	// The first schema of a path that exists is where a table is created. pg_catalog
-	// always exists and lets nobody in: for a tenant without a schema, nothing is
-	// created where others would find it.
-	path := []string{quoteIdent(name), "pg_catalog"}
-	for _, extension := range s.cfg.Extensions {
-		path = append(path, quoteIdent(extension))
-	}
-	return strings.Join(append(path, "pg_temp"), ", ")
-}
+func (s *schemas) searchPath(name string) string { return quoteIdent(name) + s.beside }
 
 // quoteIdent quotes an identifier for PostgreSQL.
 func quoteIdent(name string) string {

@@ -70,7 +70,7 @@ func (s Schema) Install(in *tenancy.Installation) (tenancy.Provider, error) {
 		if err := names.Fits("postgres", s.sharedSchema()); err != nil {
 			return nil, &tenancy.Error{Kind: tenancy.ErrConfig, Cause: err}
 		}
-		return &schemas{in: in, cfg: s}, nil
+		return newSchemas(in, s), nil
 	case "sqlserver":
 		return newSQLServer(in, s)
 	case "mysql":

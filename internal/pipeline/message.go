@@ -4,14 +4,14 @@ import (
 	"context"
 	"errors"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/gormtenancy/tenancy/internal/routing"
 )
 
-// message is a statement with its arguments, ready to be sent.
+// message is a statement with its arguments, ready to be sent. The arguments are in the
+// session's room, until the next is made.
 type message struct {
 	text      string
 	statement *statement // nil: not prepared
@@ -25,7 +25,7 @@ func (s *session) message(ctx context.Context, query, schema string, args []any)
 	if err != nil {
 		return message{}, err
 	}
-	var built pgx.ExtendedQueryBuilder
+	built := &s.room.built
 	if err := built.Build(s.types, known.description(), args); err != nil {
 		return message{}, errors.Join(routing.ErrNoPipeline, err) // database/sql says it in its own words
 	}
@@ -35,7 +35,7 @@ func (s *session) message(ctx context.Context, query, schema string, args []any)
 // opening makes the messages that go before a statement. Statements that were forgotten
 // are given back to the server with them.
 func (s *session) opening(ctx context.Context, o routing.Opening) ([]message, error) {
-	messages := make([]message, 0, 2+len(s.stale))
+	messages := s.room.opening[:0]
 	for _, name := range s.stale {
 		messages = append(messages, message{text: "deallocate " + name})
 	}
@@ -52,11 +52,22 @@ func (s *session) opening(ctx context.Context, o routing.Opening) ([]message, er
 	if err != nil {
 		return nil, err
 	}
-	values := make([][]byte, 0, 2*len(o.Settings))
-	for _, setting := range o.Settings {
-		values = append(values, []byte(setting.Name), []byte(setting.Value))
+	s.room.opening = append(messages, message{text: query, statement: known, values: s.parameters(o.Settings)})
+	return s.room.opening, nil
+}
+
+// parameters are the names and the values of settings.
+func (s *session) parameters(settings []routing.Setting) [][]byte {
+	values, texts := s.room.values[:0], s.room.texts[:0]
+	for _, setting := range settings {
+		for _, text := range []string{setting.Name, setting.Value} {
+			begin := len(texts)
+			texts = append(texts, text...)
+			values = append(values, texts[begin:len(texts):len(texts)])
+		}
 	}
-	return append(messages, message{text: query, statement: known, values: values}), nil
+	s.room.values, s.room.texts = values, texts
+	return values
 }
 
 func (m *message) queue(batch *pgconn.Batch) {

@@ -19,15 +19,15 @@ type Pgx struct{}
 
 // Exec implements [routing.Pipeline].
 func (Pgx) Exec(ctx context.Context, conn any, o routing.Opening, query string, args []any) (driver.Result, error) {
-	sent, err := send(ctx, conn, o, query, args)
-	if err != nil {
+	var one sent
+	if err := one.send(ctx, conn, o, query, args); err != nil {
 		return nil, err
 	}
-	tag, err := sent.result.Close()
+	tag, err := one.result.Close()
 	if err != nil {
-		return nil, sent.failed(err)
+		return nil, one.failed(err)
 	}
-	if err := sent.end(); err != nil {
+	if err := one.end(); err != nil {
 		return nil, err
 	}
 	return driver.RowsAffected(tag.RowsAffected()), nil
@@ -35,11 +35,14 @@ func (Pgx) Exec(ctx context.Context, conn any, o routing.Opening, query string, 
 
 // Query implements [routing.Pipeline]. The rows use the connection until they are closed.
 func (Pgx) Query(ctx context.Context, conn any, o routing.Opening, query string, args []any, done func() error) (driver.Rows, error) {
-	sent, err := send(ctx, conn, o, query, args)
-	if err != nil {
+	r := &rows{done: done}
+	if err := r.send(ctx, conn, o, query, args); err != nil {
 		return nil, err
 	}
-	return newRows(sent, done)
+	if err := r.begin(); err != nil {
+		return nil, err
+	}
+	return r, nil
 }
 
 // sent is a statement on its way, with the first of its answer.
@@ -53,26 +56,21 @@ type sent struct {
 
 // send sends the settings and the statement, and reads until the statement's own answer
 // begins. Whatever fails before that was not done.
-func send(ctx context.Context, conn any, o routing.Opening, query string, args []any) (*sent, error) {
+func (s *sent) send(ctx context.Context, conn any, o routing.Opening, query string, args []any) error {
 	c, ok := conn.(*stdlib.Conn)
 	if !ok {
-		return nil, routing.ErrNoPipeline
+		return routing.ErrNoPipeline
 	}
-	s := sessionOf(c.Conn())
-	opening, err := s.opening(ctx, o)
+	s.session = sessionOf(c.Conn())
+	opening, err := s.session.opening(ctx, o)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	own, err := s.message(ctx, query, o.Schema, args)
-	if err != nil {
-		return nil, err
+	if s.message, err = s.session.message(ctx, query, o.Schema, args); err != nil {
+		return err
 	}
-	ctx, traced := s.trace(ctx, query, args)
-	sent := &sent{session: s, message: own, traced: traced}
-	if err := sent.open(ctx, opening); err != nil {
-		return nil, err
-	}
-	return sent, nil
+	ctx, s.traced = s.session.trace(ctx, query, args)
+	return s.open(ctx, opening)
 }
 
 // open sends the messages, and reads the answers to what goes before the statement.

@@ -15,22 +15,23 @@ import (
 
 // rows hands on the rows of a pipelined query as pgx's own driver would.
 type rows struct {
-	*sent
+	sent
 	done   func() error // nil once it was called
+	names  []string     // of the columns; nil until they are asked for
 	decode []decoder
 	ready  bool // the next row was read ahead
 }
 
-// newRows reads the first row ahead: where the server refuses the statement, it may say so
+// begin reads the first row ahead: where the server refuses the statement, it may say so
 // only there.
-func newRows(sent *sent, done func() error) (*rows, error) {
-	r := &rows{sent: sent, done: done, ready: sent.result.NextRow()}
+func (r *rows) begin() error {
+	r.ready = r.result.NextRow()
 	if !r.ready {
-		if _, err := sent.result.Close(); err != nil {
-			return nil, sent.failed(err)
+		if _, err := r.result.Close(); err != nil {
+			return r.failed(err)
 		}
 	}
-	return r, nil
+	return nil
 }
 
 func (r *rows) field(i int) pgconn.FieldDescription { return r.result.FieldDescriptions()[i] }
@@ -38,11 +39,13 @@ func (r *rows) field(i int) pgconn.FieldDescription { return r.result.FieldDescr
 // Columns implements driver.Rows.
 func (r *rows) Columns() []string {
 	fields := r.result.FieldDescriptions()
-	names := make([]string, len(fields))
-	for i := range fields {
-		names[i] = fields[i].Name
+	if r.names == nil {
+		r.names = make([]string, len(fields))
+		for i := range fields {
+			r.names[i] = fields[i].Name
+		}
 	}
-	return names
+	return r.names
 }
 
 // Next implements driver.Rows.

@@ -29,6 +29,15 @@ type session struct {
 	models     *simplelru.LRU[string, *statement] // by their texts without a schema
 	made       int
 	stale      []string // names of statements to give back to the server
+	room       room
+}
+
+// room is where what is to be sent is put together. It is used again for the next statement.
+type room struct {
+	opening []message
+	texts   []byte // of the settings
+	values  [][]byte
+	built   pgx.ExtendedQueryBuilder
 }
 
 // sessionKey is the session's place in the connection's own data.

@@ -36,7 +36,7 @@ func (t *Transactions) begin(ctx context.Context, pool gorm.ConnPool, target *Ta
 	if err != nil {
 		return nil, err
 	}
-	return db.BeginTx(context.WithValue(ctx, lazyKey{}, lazyRequest{pool, target}), nil)
+	return db.BeginTx(&lazyRequest{ctx, pool, target}, nil)
 }
 
 func (t *Transactions) open() (*sql.DB, error) {
@@ -65,10 +65,20 @@ func (t *Transactions) Close() error {
 
 type lazyKey struct{}
 
-// lazyRequest says where a transaction is wanted, and for whom.
+// lazyRequest is a context that says where a transaction is wanted, and for whom.
 type lazyRequest struct {
+	context.Context //nolint:containedctx // it is one
+
 	pool   gorm.ConnPool
 	target *Target
+}
+
+// Value implements context.Context.
+func (r *lazyRequest) Value(key any) any {
+	if key == (lazyKey{}) {
+		return r
+	}
+	return r.Context.Value(key)
 }
 
 // lazyConnector makes connections that have none underneath while they have no transaction.
@@ -109,7 +119,7 @@ func (c *lazyConn) idle() bool {
 
 // BeginTx implements driver.ConnBeginTx. It sends nothing.
 func (c *lazyConn) BeginTx(ctx context.Context, _ driver.TxOptions) (driver.Tx, error) {
-	request := ctx.Value(lazyKey{}).(lazyRequest)
+	request := ctx.Value(lazyKey{}).(*lazyRequest)
 	inner, back, err := oneConn(ctx, request.pool)
 	if err != nil {
 		return nil, err

@@ -22,12 +22,18 @@ type Target struct {
 	Schema string
 	// Pipeline sends the settings and a statement in one round trip. nil: nothing does.
 	Pipeline Pipeline
-	// Inspect takes the last look at a text: it returns the text to send, or why
-	// none is sent. built is true for a text that GORM built for a model. nil: all pass.
-	// It is not asked about statements that are Plain.
-	Inspect func(query string, built bool, args []any) (string, error)
-	// Explain may replace an error of the database. nil: errors stay as they are.
-	Explain func(err error) error
+	// Watch has the last look at texts and errors. nil: all pass as they are.
+	Watch Watch
+}
+
+// Watch has the last look at what goes to a database and what comes from it. It is safe for
+// concurrent use.
+type Watch interface {
+	// Inspect returns the text to send, or why none is sent. built is true for a text that
+	// GORM built for a model. It is not asked about statements that are Plain.
+	Inspect(query string, built bool, args []any) (string, error)
+	// Explain may replace an error of the database.
+	Explain(err error) error
 }
 
 // Router finds the target of a context.
@@ -47,10 +53,10 @@ type Router struct {
 }
 
 func (t *Target) explain(err error) error {
-	if err == nil || t.Explain == nil {
+	if err == nil || t.Watch == nil {
 		return err
 	}
-	return t.Explain(err)
+	return t.Watch.Explain(err)
 }
 
 // origin is where a text comes from.
@@ -69,10 +75,10 @@ func (t *Target) inspect(query string, from origin, args []any) (string, error) 
 			return "", refusal.Err
 		}
 	}
-	if t.Inspect == nil || from == plain {
+	if t.Watch == nil || from == plain {
 		return query, nil
 	}
-	return t.Inspect(query, from != written, args)
+	return t.Watch.Inspect(query, from != written, args)
 }
 
 // Refusal is an argument with which no statement is sent. GORM forgets the error of a
