@@ -294,7 +294,7 @@ func (h handle) attach(stmt *gorm.Statement, b *bound, target *routing.Target, r
 	}
 	if target.Acquire != nil {
 		if h.foreign {
-			return b.in.mismatched("whoever began it, in the base database", target.Owner)
+			return b.in.mismatched(routing.Owner{Other: "whoever began it, in the base database"}, target.Owner)
 		}
 		if h.conn != nil {
 			target = b.in.pins.Pin(h.conn, target)

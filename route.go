@@ -124,21 +124,22 @@ func (in *Installation) beginTarget(ctx context.Context) (*routing.Target, error
 }
 
 // mismatched makes the error for a transaction in the wrong hands.
-func (in *Installation) mismatched(owner, user string) error {
+func (in *Installation) mismatched(owner, user routing.Owner) error {
+	hands := user.String()
 	if owner == user {
-		user += ", with another tier or schema"
+		hands += ", with another tier or schema"
 	}
 	return &Error{
 		Kind: ErrTenantMismatch, Op: "transaction", Strategy: in.Strategy(),
-		Detail: "the transaction belongs to " + owner + " and the context to " + user + "; begin the transaction with the context that its statements use",
+		Detail: "the transaction belongs to " + owner.String() + " and the context to " + hands + "; begin the transaction with the context that its statements use",
 	}
 }
 
 // elsewhere makes the error for a transaction in the wrong one of two databases.
-func (in *Installation) elsewhere(owner string) error {
+func (in *Installation) elsewhere(owner routing.Owner) error {
 	return &Error{
 		Kind: ErrElsewhere, Op: "transaction", Strategy: in.Strategy(),
-		Detail: "the transaction of " + owner + " is in another database than the statement's table; owned models are in the tenant's own, shared ones in the base",
+		Detail: "the transaction of " + owner.String() + " is in another database than the statement's table; owned models are in the tenant's own, shared ones in the base",
 	}
 }
 

@@ -2,10 +2,10 @@ package tenancy
 
 import (
 	"context"
-	"strconv"
 	"sync/atomic"
 
 	"github.com/gormtenancy/tenancy/internal/names"
+	"github.com/gormtenancy/tenancy/internal/routing"
 )
 
 // Tenant is one customer, whose data must never meet another's. It is a plain
@@ -116,13 +116,13 @@ func WithRawSQL(ctx context.Context, reason string) context.Context {
 }
 
 // owner names who a statement or a transaction belongs to.
-func (s *scope) owner() string {
+func (s *scope) owner() routing.Owner {
 	switch {
 	case s == nil:
-		return "nobody"
+		return routing.Owner{Other: "nobody"}
 	case s.system:
-		return "the system"
+		return routing.Owner{Other: "the system"}
 	default:
-		return "tenant " + strconv.Quote(s.tenant.ID)
+		return routing.Owner{Tenant: s.tenant.ID}
 	}
 }

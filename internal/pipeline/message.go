@@ -32,28 +32,43 @@ func (s *session) message(ctx context.Context, query, schema string, args []any)
 	return message{text: query, statement: known, values: built.ParamValues, formats: built.ParamFormats}, nil
 }
 
-// opening makes the messages that go before a statement. Statements that were forgotten
-// are given back to the server with them.
-func (s *session) opening(ctx context.Context, o routing.Opening) ([]message, error) {
-	messages := s.room.opening[:0]
+// opening makes the messages that go before a statement, and the batch that they are sent in.
+// Statements that were forgotten are given back to the server with them.
+func (s *session) opening(ctx context.Context, o routing.Opening) (batch pgconn.Batch, messages []message, err error) {
+	messages = s.room.opening[:0]
+	if o.Begin {
+		if batch, err = s.begin(ctx); err != nil {
+			return batch, nil, err
+		}
+		messages = append(messages, s.room.begin)
+	}
 	for _, name := range s.stale {
 		messages = append(messages, message{text: "deallocate " + name})
+		messages[len(messages)-1].queue(&batch)
 	}
 	s.stale = s.stale[:0]
-	if o.Begin {
-		begin, err := s.statement(ctx, "begin", "")
-		if err != nil {
-			return nil, err
-		}
-		messages = append(messages, message{text: "begin", statement: begin})
-	}
 	query := routing.SetLocalText(len(o.Settings))
 	known, err := s.statement(ctx, query, "")
 	if err != nil {
-		return nil, err
+		return batch, nil, err
 	}
-	s.room.opening = append(messages, message{text: query, statement: known, values: s.parameters(o.Settings)})
-	return s.room.opening, nil
+	settings := message{text: query, statement: known, values: s.parameters(o.Settings)}
+	settings.queue(&batch)
+	s.room.opening = append(messages, settings)
+	return batch, s.room.opening, nil
+}
+
+// begin is a batch that begins a transaction. It is made once: all begin with the same bytes.
+func (s *session) begin(ctx context.Context) (pgconn.Batch, error) {
+	known, err := s.statement(ctx, "begin", "")
+	if err != nil {
+		return pgconn.Batch{}, err
+	}
+	if s.room.begin.text == "" || s.room.begin.statement != known {
+		s.room.begin, s.room.begun = message{text: "begin", statement: known}, pgconn.Batch{}
+		s.room.begin.queue(&s.room.begun)
+	}
+	return s.room.begun, nil
 }
 
 // parameters are the names and the values of settings.

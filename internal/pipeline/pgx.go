@@ -34,7 +34,7 @@ func (Pgx) Exec(ctx context.Context, conn any, o routing.Opening, query string, 
 }
 
 // Query implements [routing.Pipeline]. The rows use the connection until they are closed.
-func (Pgx) Query(ctx context.Context, conn any, o routing.Opening, query string, args []any, done func() error) (driver.Rows, error) {
+func (Pgx) Query(ctx context.Context, conn any, o routing.Opening, query string, args []any, done io.Closer) (driver.Rows, error) {
 	r := &rows{done: done}
 	if err := r.send(ctx, conn, o, query, args); err != nil {
 		return nil, err
@@ -62,7 +62,7 @@ func (s *sent) send(ctx context.Context, conn any, o routing.Opening, query stri
 		return routing.ErrNoPipeline
 	}
 	s.session = sessionOf(c.Conn())
-	opening, err := s.session.opening(ctx, o)
+	batch, opening, err := s.session.opening(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -70,16 +70,12 @@ func (s *sent) send(ctx context.Context, conn any, o routing.Opening, query stri
 		return err
 	}
 	ctx, s.traced = s.session.trace(ctx, query, args)
-	return s.open(ctx, opening)
+	s.message.queue(&batch)
+	return s.open(ctx, &batch, opening)
 }
 
 // open sends the messages, and reads the answers to what goes before the statement.
-func (s *sent) open(ctx context.Context, before []message) error {
-	batch := &pgconn.Batch{}
-	for i := range before {
-		before[i].queue(batch)
-	}
-	s.message.queue(batch)
+func (s *sent) open(ctx context.Context, batch *pgconn.Batch, before []message) error {
 	s.answers = s.session.conn.ExecBatch(ctx, batch)
 	for i := range before {
 		err := s.next()

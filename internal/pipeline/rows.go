@@ -16,8 +16,8 @@ import (
 // rows hands on the rows of a pipelined query as pgx's own driver would.
 type rows struct {
 	sent
-	done   func() error // nil once it was called
-	names  []string     // of the columns; nil until they are asked for
+	done   io.Closer // nil once it was closed
+	names  []string  // of the columns; nil until they are asked for
 	decode []decoder
 	ready  bool // the next row was read ahead
 }
@@ -91,7 +91,7 @@ func (r *rows) Close() error {
 		return nil
 	}
 	err := r.end()
-	if back := r.done(); err == nil {
+	if back := r.done.Close(); err == nil {
 		err = back
 	}
 	r.done = nil

@@ -35,7 +35,9 @@ type session struct {
 // room is where what is to be sent is put together. It is used again for the next statement.
 type room struct {
 	opening []message
-	texts   []byte // of the settings
+	begin   message      // the first of a transaction
+	begun   pgconn.Batch // what it is sent as
+	texts   []byte       // of the settings
 	values  [][]byte
 	built   pgx.ExtendedQueryBuilder
 }

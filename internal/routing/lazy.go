@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"io"
 	"sync"
 	"time"
 
@@ -91,7 +92,7 @@ func (c lazyConnector) Connect(context.Context) (driver.Conn, error) { return &l
 // lazyConn has one transaction at a time, on a connection of the pool that it was begun for.
 type lazyConn struct {
 	inner   *sql.Conn
-	back    func() error
+	back    io.Closer
 	target  *Target
 	checker driver.NamedValueChecker // nil: database/sql knows what to do with arguments
 	begun   bool                     // the server knows of the transaction
@@ -148,7 +149,7 @@ func (c *lazyConn) Close() error {
 	if c.begun && !c.idle() {
 		_ = c.raw(func(any) error { return driver.ErrBadConn })
 	}
-	err := c.back()
+	err := c.back.Close()
 	*c = lazyConn{}
 	if errors.Is(err, sql.ErrConnDone) {
 		return nil
@@ -244,7 +245,7 @@ func (c *lazyConn) ExecContext(ctx context.Context, query string, args []driver.
 // QueryContext implements driver.QueryerContext.
 func (c *lazyConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (rows driver.Rows, err error) {
 	done, err := c.first(ctx, func(conn any, o Opening) error {
-		rows, err = c.target.Pipeline.Query(ctx, conn, o, query, unnamed(args), func() error { return nil })
+		rows, err = c.target.Pipeline.Query(ctx, conn, o, query, unnamed(args), kept{})
 		return err
 	})
 	if done || err != nil {

@@ -27,7 +27,7 @@ type Pins struct {
 
 type pinKey struct {
 	holder *sql.Conn
-	owner  string
+	owner  Owner
 }
 
 // pin is one connection, or the attempt to get it.

@@ -5,19 +5,20 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"io"
 
 	"gorm.io/gorm"
 )
 
 // Pipeline sends settings and the statement that they are for in one round trip. conn is a
 // driver's connection, which is the caller's alone until the result is there, or done is
-// called.
+// closed.
 //
 // ErrNoPipeline means that the statement was not done, and has to take the plain way.
 type Pipeline interface {
 	Exec(ctx context.Context, conn any, o Opening, query string, args []any) (driver.Result, error)
-	// Query calls done when its rows are closed. With an error it does not.
-	Query(ctx context.Context, conn any, o Opening, query string, args []any, done func() error) (driver.Rows, error)
+	// Query closes done when its rows are closed. With an error it does not.
+	Query(ctx context.Context, conn any, o Opening, query string, args []any, done io.Closer) (driver.Rows, error)
 	// Begin begins a transaction with settings.
 	Begin(ctx context.Context, conn any, settings []Setting) error
 	// Commit and Rollback end a transaction that was begun so.
@@ -73,7 +74,7 @@ func execPipelined(ctx context.Context, pipeline Pipeline, pool gorm.ConnPool, t
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = back() }()
+	defer func() { _ = back.Close() }()
 	var result driver.Result
 	err = conn.Raw(func(c any) error {
 		result, err = pipeline.Exec(ctx, c, target.opening(), query, args)
@@ -95,7 +96,7 @@ func queryPipelined(ctx context.Context, pipeline Pipeline, pool gorm.ConnPool, 
 		return err
 	})
 	if err != nil {
-		_ = back()
+		_ = back.Close()
 		return nil, err
 	}
 	return rows, nil

@@ -74,7 +74,7 @@ func (f *fleet) target(ctx context.Context) (*routing.Target, error) {
 	if !ok {
 		return nil, errNobody
 	}
-	target := &routing.Target{Owner: owner, Watch: explaining{}}
+	target := &routing.Target{Owner: routing.Owner{Tenant: owner}, Watch: explaining{}}
 	if db, ok := f.own[owner]; ok {
 		target.Acquire = func(context.Context) (gorm.ConnPool, func(), error) {
 			f.lent.Add(1)
@@ -87,7 +87,7 @@ func (f *fleet) target(ctx context.Context) (*routing.Target, error) {
 func (f *fleet) pool() *routing.Pool {
 	return routing.New(f.base, routing.Router{
 		Statement: f.target, Begin: f.target,
-		Mismatch: func(owner, user string) error { return fmt.Errorf("%w: %s, %s", errMismatch, owner, user) },
+		Mismatch: func(owner, user routing.Owner) error { return fmt.Errorf("%w: %s, %s", errMismatch, owner, user) },
 	})
 }
 

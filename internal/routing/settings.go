@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"gorm.io/gorm"
@@ -78,7 +79,7 @@ func execSettled(ctx context.Context, pool gorm.ConnPool, target *Target, query 
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = back() }()
+	defer func() { _ = back.Close() }()
 	if result, err = execOnce(ctx, conn, target, query, args); stalePlan(err) {
 		result, err = execOnce(ctx, conn, target, query, args)
 	}
@@ -100,16 +101,22 @@ func execOnce(ctx context.Context, pool gorm.ConnPool, target *Target, query str
 
 // oneConn returns one connection of pool, and what gives it back. A connection forgets a
 // stale plan when it has failed with it, so a second attempt there meets none.
-func oneConn(ctx context.Context, pool gorm.ConnPool) (conn *sql.Conn, back func() error, err error) {
+func oneConn(ctx context.Context, pool gorm.ConnPool) (conn *sql.Conn, back io.Closer, err error) {
 	if pinned, ok := pool.(*sql.Conn); ok {
-		return pinned, func() error { return nil }, nil
+		return pinned, kept{}, nil
 	}
 	own, err := connOf(ctx, pool)
 	if err != nil {
 		return nil, nil, err
 	}
-	return own, own.Close, nil
+	return own, own, nil
 }
+
+// kept is a connection that is not given back: somebody else will.
+type kept struct{}
+
+// Close implements io.Closer.
+func (kept) Close() error { return nil }
 
 // querySettled runs one query in a transaction of its own, which the caller's rows end.
 // A query whose plan was made for tables of another shape is asked again: tables of
@@ -130,10 +137,10 @@ func querySettled(
 		rows, end, err = queryOnce(ctx, conn, target, query, args)
 	}
 	if err != nil {
-		_ = back()
+		_ = back.Close()
 		return nil, nil, err
 	}
-	return rows, func(ended error) error { return errors.Join(end(ended), back()) }, nil
+	return rows, func(ended error) error { return errors.Join(end(ended), back.Close()) }, nil
 }
 
 func queryOnce(ctx context.Context, pool gorm.ConnPool, target *Target, query string, args []any) (*sql.Rows, func(error) error, error) {

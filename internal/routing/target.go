@@ -13,7 +13,7 @@ import (
 // taken at them. It is data made by a Router and never changed afterwards.
 type Target struct {
 	// Owner identifies who the statements belong to; transactions record it.
-	Owner string
+	Owner Owner
 	// Acquire lends the owner's own pool. nil: the base pool.
 	Acquire func(ctx context.Context) (gorm.ConnPool, func(), error)
 	// Settings hold while a statement or a transaction lasts. PostgreSQL only.
@@ -47,9 +47,9 @@ type Router struct {
 	// Transactions makes the transactions of targets with settings.
 	Transactions *Transactions
 	// Mismatch makes the error for a transaction of one owner in the hands of another.
-	Mismatch func(owner, user string) error
+	Mismatch func(owner, user Owner) error
 	// Elsewhere makes the error for a transaction in another of the owner's databases.
-	Elsewhere func(owner string) error
+	Elsewhere func(owner Owner) error
 }
 
 func (t *Target) explain(err error) error {

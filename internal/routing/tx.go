@@ -17,7 +17,7 @@ type transaction = gorm.Tx
 // several goroutines, one statement at a time.
 type Tx struct {
 	pool  *Pool
-	owner string
+	owner Owner
 	own   bool // in the owner's own database, and not the base
 	held  []Setting
 	inner transaction
@@ -48,7 +48,7 @@ func (tx *Tx) begins(ctx context.Context, target *Target, from origin) context.C
 }
 
 // Owner says whose transaction it is.
-func (tx *Tx) Owner() string { return tx.owner }
+func (tx *Tx) Owner() Owner { return tx.owner }
 
 // Own reports whether it is in the owner's own database.
 func (tx *Tx) Own() bool { return tx.own }
