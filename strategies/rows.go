@@ -25,12 +25,39 @@ func deleteRows(ctx context.Context, in *tenancy.Installation, t tenancy.Tenant)
 	ordered = slices.DeleteFunc(ordered, func(s *schema.Schema) bool { return !db.Migrator().HasTable(s.Table) })
 	return db.Transaction(func(tx *gorm.DB) error {
 		for _, owned := range slices.Backward(ordered) {
+			if in.Dialect() == "mysql" {
+				if err := untie(tx, owned, in.Column()); err != nil {
+					return err
+				}
+			}
 			if err := deleteAll(tx, owned); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+}
+
+// untie lets rows forget which others of their table they refer to, where they may: MySQL
+// checks each row that is deleted by itself, and not the statement
+// (https://dev.mysql.com/doc/refman/8.4/en/ansi-diff-foreign-keys.html).
+func untie(tx *gorm.DB, owned *schema.Schema, tenantColumn string) error {
+	forgotten := map[string]any{}
+	for _, relation := range owned.Relationships.Relations {
+		if relation.FieldSchema.Table != owned.Table || relation.JoinTable != nil {
+			continue
+		}
+		for _, ref := range relation.References {
+			if key := ref.ForeignKey; key.DBName != tenantColumn && !key.NotNull && !key.PrimaryKey {
+				forgotten[key.DBName] = nil
+			}
+		}
+	}
+	if len(forgotten) == 0 {
+		return nil
+	}
+	model := reflect.New(owned.ModelType).Interface()
+	return tx.Session(&gorm.Session{AllowGlobalUpdate: true}).Unscoped().Model(model).UpdateColumns(forgotten).Error
 }
 
 func deleteAll(tx *gorm.DB, owned *schema.Schema) error {
