@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 	"gorm.io/gorm/schema"
 
 	"github.com/gormtenancy/tenancy"
@@ -19,6 +20,10 @@ func deleteRows(ctx context.Context, in *tenancy.Installation, t tenancy.Tenant)
 	if err != nil {
 		return err
 	}
+	references, err := in.References()
+	if err != nil {
+		return err
+	}
 	db := in.DB().WithContext(in.Exempt(ctx, t))
 	// Asked before the transaction, which then begins with a write: SQLite refuses
 	// one that begins with a read as soon as somebody else writes.
@@ -26,7 +31,7 @@ func deleteRows(ctx context.Context, in *tenancy.Installation, t tenancy.Tenant)
 	return db.Transaction(func(tx *gorm.DB) error {
 		for _, owned := range slices.Backward(ordered) {
 			if in.Dialect() == "mysql" {
-				if err := untie(tx, owned, in.Column()); err != nil {
+				if err := untie(tx, owned, references); err != nil {
 					return err
 				}
 			}
@@ -41,29 +46,43 @@ func deleteRows(ctx context.Context, in *tenancy.Installation, t tenancy.Tenant)
 // untie lets rows forget which others of their table they refer to, where they may: MySQL
 // checks each row that is deleted by itself, and not the statement
 // (https://dev.mysql.com/doc/refman/8.4/en/ansi-diff-foreign-keys.html).
-func untie(tx *gorm.DB, owned *schema.Schema, tenantColumn string) error {
-	forgotten := map[string]any{}
-	for _, relation := range owned.Relationships.Relations {
-		if relation.FieldSchema.Table != owned.Table || relation.JoinTable != nil {
+func untie(tx *gorm.DB, owned *schema.Schema, references []tenancy.Reference) error {
+	keys := map[string]any{}
+	for _, ref := range references {
+		if ref.Table != owned.Table || ref.Parent != owned.Table {
 			continue
 		}
-		for _, ref := range relation.References {
-			if key := ref.ForeignKey; key.DBName != tenantColumn && !key.NotNull && !key.PrimaryKey {
-				forgotten[key.DBName] = nil
-			}
+		for _, columns := range ref.Columns {
+			keys[columns[0]] = nil
 		}
 	}
-	if len(forgotten) == 0 {
+	if len(keys) == 0 {
 		return nil
 	}
-	model := reflect.New(owned.ModelType).Interface()
-	return tx.Session(&gorm.Session{AllowGlobalUpdate: true}).Unscoped().Model(model).UpdateColumns(forgotten).Error
+	columns, err := tx.Migrator().ColumnTypes(owned.Table)
+	if err != nil {
+		return err
+	}
+	for _, column := range columns {
+		if nullable, known := column.Nullable(); !nullable || !known {
+			delete(keys, column.Name())
+		}
+	}
+	if len(keys) == 0 {
+		return nil
+	}
+	// As a clause, for columns that the model does not update.
+	return everyRow(tx).Model(reflect.New(owned.ModelType).Interface()).Clauses(clause.Assignments(keys)).UpdateColumns(keys).Error
+}
+
+// everyRow is for all rows that the tenant has, deleted softly or not.
+func everyRow(tx *gorm.DB) *gorm.DB {
+	return tx.Session(&gorm.Session{AllowGlobalUpdate: true, SkipHooks: true}).Unscoped()
 }
 
 func deleteAll(tx *gorm.DB, owned *schema.Schema) error {
 	model := reflect.New(owned.ModelType).Interface()
-	all := tx.Session(&gorm.Session{AllowGlobalUpdate: true, SkipHooks: true}).Unscoped()
-	if err := all.Delete(model).Error; err != nil {
+	if err := everyRow(tx).Delete(model).Error; err != nil {
 		return err
 	}
 	var left int64

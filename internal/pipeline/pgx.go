@@ -71,6 +71,7 @@ func (s *sent) send(ctx context.Context, conn any, o routing.Opening, query stri
 	}
 	ctx, s.traced = s.session.trace(ctx, query, args)
 	s.message.queue(&batch)
+	s.session.clear(&s.message)
 	return s.open(ctx, &batch, opening)
 }
 

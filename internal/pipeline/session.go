@@ -42,6 +42,18 @@ type room struct {
 	built   pgx.ExtendedQueryBuilder
 }
 
+// roomy is how many arguments are as many as most statements have.
+const roomy = 64
+
+// clear lets go of the arguments of a message that was written: those of a large statement are
+// not kept until the next.
+func (s *session) clear(m *message) {
+	if len(m.values) > roomy {
+		s.room.built = pgx.ExtendedQueryBuilder{}
+	}
+	m.values, m.formats = nil, nil
+}
+
 // sessionKey is the session's place in the connection's own data.
 const sessionKey = "tenancy:pipeline"
 
