@@ -25,11 +25,11 @@ func newSchemas(in *tenancy.Installation, cfg Schema) *schemas {
 	// The first schema of a path that exists is where a table is created. pg_catalog
 	// always exists and lets nobody in: for a tenant without a schema, nothing is
 	// created where others would find it.
-	beside := ", pg_catalog"
+	beside := []string{"", "pg_catalog"}
 	for _, extension := range cfg.Extensions {
-		beside += ", " + quoteIdent(extension)
+		beside = append(beside, quoteIdent(extension))
 	}
-	return &schemas{in: in, cfg: cfg, beside: beside + ", pg_temp"}
+	return &schemas{in: in, cfg: cfg, beside: strings.Join(append(beside, "pg_temp"), ", ")}
 }
 
 func (s *schemas) Bind(t tenancy.Tenant) (tenancy.Binding, error) {

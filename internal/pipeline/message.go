@@ -54,8 +54,9 @@ func (s *session) opening(ctx context.Context, o routing.Opening) (batch pgconn.
 	}
 	settings := message{text: query, statement: known, values: s.parameters(o.Settings)}
 	settings.queue(&batch)
-	s.room.opening = append(messages, settings)
-	return batch, s.room.opening, nil
+	messages = append(messages, settings)
+	s.room.opening = messages
+	return batch, messages, nil
 }
 
 // begin is a batch that begins a transaction. It is made once: all begin with the same bytes.

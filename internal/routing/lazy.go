@@ -37,7 +37,7 @@ func (t *Transactions) begin(ctx context.Context, pool gorm.ConnPool, target *Ta
 	if err != nil {
 		return nil, err
 	}
-	return db.BeginTx(&lazyRequest{ctx, pool, target}, nil)
+	return db.BeginTx(&lazyRequest{ctx, pool, target}, nil) //nolint:contextcheck // it is ctx, with a request
 }
 
 func (t *Transactions) open() (*sql.DB, error) {
