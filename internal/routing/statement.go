@@ -146,9 +146,9 @@ func (s *PoolStatement) BeginTx(ctx context.Context, opts *sql.TxOptions) (gorm.
 	if err != nil {
 		return nil, err
 	}
-	own := s.Statement
-	own.tx = tx
-	return &TxStatement{own}, nil
+	tx.statement = TxStatement{s.Statement}
+	tx.statement.tx = tx
+	return &tx.statement, nil
 }
 
 // Pool returns the pool underneath.

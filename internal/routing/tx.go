@@ -23,6 +23,8 @@ type Tx struct {
 	inner transaction
 	begun atomic.Bool // a statement was sent
 
+	statement TxStatement // of GORM, if it was begun for one
+
 	release func() // gives the pool back, once; nil: it is nobody's
 	unwatch func() bool
 }
