@@ -29,8 +29,10 @@ func (s *schemas) Apply(ctx context.Context, t tenancy.Tenant, c tenancy.Change)
 	if err != nil {
 		return script, err
 	}
-	lock := ddl.Settled(ddl.Patient(ctx, c.LockTimeout), limited(c, s.SharedBinding()).Settings)
-	err = ddl.Exclusive(lock, base, s.in.Dialect(), b.Names.Schema, func(tx gorm.ConnPool) error {
+	err = ddl.Exclusive(ddl.Patient(ctx, c.LockTimeout), base, s.in.Dialect(), b.Names.Schema, func(tx gorm.ConnPool) error {
+		if err := tenancy.Settle(ctx, tx, limited(c, s.SharedBinding())); err != nil {
+			return err
+		}
 		if done, err := begun(ctx, tx, c); done || err != nil {
 			return err
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"time"
 
 	"gorm.io/gorm"
@@ -60,8 +59,9 @@ func exclusivePostgres(ctx context.Context, conn *sql.Conn, key string, fn func(
 	w := beginWait(ctx)
 	for moment := time.Millisecond; ; moment = min(2*moment, 50*time.Millisecond) {
 		locked := false
-		err := inTransaction(ctx, conn, func(tx gorm.ConnPool) (err error) {
-			if locked, err = tryLock(ctx, tx, key); err != nil || !locked {
+		err := inTransaction(ctx, conn, func(tx gorm.ConnPool) error {
+			err := tx.QueryRowContext(ctx, "SELECT pg_try_advisory_xact_lock(hashtextextended($1, $2))", key, lockSeed).Scan(&locked)
+			if err != nil || !locked {
 				return err
 			}
 			return fn(tx)
@@ -75,18 +75,6 @@ func exclusivePostgres(ctx context.Context, conn *sql.Conn, key string, fn func(
 			return err
 		}
 	}
-}
-
-// tryLock takes the lock if it can, and applies the settings of [Settled] with the same query.
-func tryLock(ctx context.Context, tx gorm.ConnPool, key string) (locked bool, err error) {
-	query, args := "SELECT pg_try_advisory_xact_lock(hashtextextended($1, $2))", []any{key, lockSeed}
-	answers := []any{&locked}
-	for _, setting := range settingsIn(ctx) {
-		query += fmt.Sprintf(", set_config($%d, $%d, true)", len(args)+1, len(args)+2)
-		args = append(args, setting.Name, setting.Value)
-		answers = append(answers, new(string))
-	}
-	return locked, tx.QueryRowContext(ctx, query, args...).Scan(answers...)
 }
 
 // holderPostgres says who has an advisory lock. The role and the name of the application
