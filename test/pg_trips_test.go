@@ -1,6 +1,7 @@
 package test
 
 import (
+	"fmt"
 	"testing"
 
 	"gorm.io/driver/postgres"
@@ -81,6 +82,29 @@ func TestPGRoundTrips(t *testing.T) {
 				s.clean(t, s.server.ask(t, "SHOW search_path")[0])
 			})
 		}
+	}
+}
+
+// TestPGBeginForgotten: a transaction goes on to begin with its first statement when a connection
+// has prepared more statements since than it keeps, that of begin among them.
+func TestPGBeginForgotten(t *testing.T) {
+	t.Parallel()
+	server := newPG(t)
+	wire := servers.NewWire(t, server.DSN)
+	s := openPG(t, server, pgRLS, pgSetup{dsn: wire.DSN, conns: 1})
+	s.provision(t, "acme")
+	create := func() {
+		must(t, s.as("acme").Clauses(clause.OnConflict{UpdateAll: true}).Create(&folio{ID: 1, Owner: "acme"}).Error)
+	}
+	for range 2 {
+		create()
+		for i := range 300 {
+			must(t, s.as("acme").Raw(fmt.Sprintf("SELECT count(*) AS n%d FROM folios", i)).Scan(new(int64)).Error)
+		}
+	}
+	create() // what is prepared is prepared
+	if got := wire.Trips(create); got != 2 {
+		t.Errorf("%d round trips, want 2", got)
 	}
 }
 
