@@ -138,21 +138,15 @@ func (s *schemas) dry(ctx context.Context, b tenancy.Binding, models []any) (ten
 	return tenancy.Script{Statements: statements, New: !there}, err
 }
 
-// own registers the schema as the tenant's, where it is not yet, and reports whether the
+// own registers the schema as the tenant's, in one round trip, and reports whether the
 // schema is there.
 func (s *schemas) own(ctx context.Context, tx gorm.ConnPool, name string, t tenancy.Tenant) (there bool, err error) {
 	var held bool
 	err = tx.QueryRowContext(ctx, `
-		SELECT EXISTS (SELECT 1 FROM `+s.registry()+` WHERE name = $1::text AND tenant_id = $2::text),
+		WITH added AS (INSERT INTO `+s.registry()+` (name, tenant_id, created_at) VALUES ($1::text, $2::text, now()) ON CONFLICT DO NOTHING RETURNING 1)
+		SELECT EXISTS (SELECT 1 FROM added) OR EXISTS (SELECT 1 FROM `+s.registry()+` WHERE name = $1::text AND tenant_id = $2::text),
 		       EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = $1::text)`, name, t.ID).Scan(&held, &there)
 	if err != nil || held {
-		return there, err
-	}
-	added, err := tx.ExecContext(ctx, "INSERT INTO "+s.registry()+" (name, tenant_id, created_at) VALUES ($1, $2, now()) ON CONFLICT DO NOTHING", name, t.ID)
-	if err != nil {
-		return there, err
-	}
-	if n, err := added.RowsAffected(); err != nil || n == 1 {
 		return there, err
 	}
 	return there, claim(ctx, s.in, tx, name, t.ID) // it says why
