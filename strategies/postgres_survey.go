@@ -3,44 +3,48 @@ package strategies
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"strings"
+	"sync"
 
+	"golang.org/x/sync/errgroup"
 	"gorm.io/gorm"
 
 	"github.com/gormtenancy/tenancy"
 )
 
-// Survey implements [tenancy.Fleet]: one query of the catalog for all tenants.
+// Survey implements [tenancy.Fleet]: one query of the catalog for all tenants, or a few where
+// they are many.
 func (s *schemas) Survey(ctx context.Context, tenants []tenancy.Tenant) (map[string]tenancy.Structure, error) {
 	return s.SurveyTables(ctx, tenants, nil)
 }
 
 // SurveyTables is Survey of a few tables, by their names. nil: of all that there is.
 func (s *schemas) SurveyTables(ctx context.Context, tenants []tenancy.Tenant, tables []string) (map[string]tenancy.Structure, error) {
-	wanted := s.named(tenants)
-	found := make(map[string]tenancy.Structure, len(wanted))
-	err := s.surveying(ctx, func(tx gorm.ConnPool) error {
+	found := make(map[string]tenancy.Structure, len(tenants))
+	var mu sync.Mutex
+	err := s.surveying(ctx, tenants, func(ctx context.Context, tx gorm.ConnPool, wanted []string) error {
 		owners, err := s.owners(ctx, tx, wanted)
 		if err != nil {
 			return err
 		}
-		for name, owner := range owners {
-			found[name] = tenancy.Structure{Owner: owner}
-		}
-		query, args := surveyQuery(relationsOf(len(wanted), tables), fingerprints, `
-			SELECT schema, count(*) || '.' || sum(hashtextextended(object || E'\n' || definition, 0)) || '.' || sum(hashtextextended(object || E'\n' || definition, 1))
-			FROM objects GROUP BY schema`), []any{textArray(wanted)}
+		args := []any{textArray(wanted)}
 		if tables != nil {
 			args = append(args, textArray(tables))
 		}
-		rows, err := tx.QueryContext(ctx, query, args...)
+		rows, err := tx.QueryContext(ctx, surveyQuery(relationsOf(len(wanted), tables), fingerprints, `
+			SELECT schema, count(*) || '.' || sum(hashtextextended(object || E'\n' || definition, 0)) || '.' || sum(hashtextextended(object || E'\n' || definition, 1))
+			FROM objects GROUP BY schema`), args...)
 		if err != nil {
 			return err
 		}
+		mu.Lock()
+		defer mu.Unlock()
+		for name, owner := range owners {
+			found[name] = tenancy.Structure{Owner: owner}
+		}
 		return eachRow(rows, func(cells ...string) {
-			structure := found[cells[0]]
-			structure.Fingerprint = cells[1]
-			found[cells[0]] = structure
+			found[cells[0]] = tenancy.Structure{Owner: owners[cells[0]], Fingerprint: cells[1]}
 		})
 	})
 	return found, err
@@ -48,13 +52,15 @@ func (s *schemas) SurveyTables(ctx context.Context, tenants []tenancy.Tenant, ta
 
 // Objects implements [tenancy.Fleet].
 func (s *schemas) Objects(ctx context.Context, tenants []tenancy.Tenant) (map[string]tenancy.Objects, error) {
-	wanted := s.named(tenants)
-	found := make(map[string]tenancy.Objects, len(wanted))
-	err := s.surveying(ctx, func(tx gorm.ConnPool) error {
+	found := make(map[string]tenancy.Objects, len(tenants))
+	var mu sync.Mutex
+	err := s.surveying(ctx, tenants, func(ctx context.Context, tx gorm.ConnPool, wanted []string) error {
 		rows, err := tx.QueryContext(ctx, surveyQuery(relationsOf(len(wanted), nil), descriptions, `SELECT schema, object, definition FROM objects`), textArray(wanted))
 		if err != nil {
 			return err
 		}
+		mu.Lock()
+		defer mu.Unlock()
 		return eachRow(rows, func(cells ...string) {
 			if found[cells[0]] == nil {
 				found[cells[0]] = tenancy.Objects{}
@@ -76,23 +82,39 @@ func (s *schemas) named(tenants []tenancy.Tenant) []string {
 	return wanted
 }
 
-// surveying runs fn in a transaction in which the server names every object in full, has
-// memory for a large catalog, and does not sort it.
-func (s *schemas) surveying(ctx context.Context, fn func(tx gorm.ConnPool) error) error {
+// surveying runs fn for the schemas of the tenants, in parts: each in a transaction in which
+// the server names every object in full, has memory for a large catalog, and does not sort it.
+func (s *schemas) surveying(ctx context.Context, tenants []tenancy.Tenant, fn func(ctx context.Context, tx gorm.ConnPool, wanted []string) error) error {
 	base, err := s.in.Base()
 	if err != nil {
 		return err
 	}
-	tx, err := base.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
-	if err != nil {
-		return err
+	readers, ctx := errgroup.WithContext(ctx)
+	for wanted := range slices.Chunk(s.named(tenants), partOf(len(tenants))) {
+		readers.Go(func() error {
+			tx, err := base.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+			if err != nil {
+				return err
+			}
+			defer func() { _ = tx.Rollback() }()
+			if err := tenancy.Settle(ctx, tx, tenancy.Binding{Settings: surveyingSettings}); err != nil {
+				return err
+			}
+			return fn(ctx, tx, wanted)
+		})
 	}
-	defer func() { _ = tx.Rollback() }()
-	if err := tenancy.Settle(ctx, tx, tenancy.Binding{Settings: surveyingSettings}); err != nil {
-		return err
-	}
-	return fn(tx)
+	return readers.Wait()
 }
+
+// The server answers a query with one processor, and reads the whole catalog for it, whatever
+// the part of the schemas that is asked about.
+const (
+	mostParts = 4
+	leastPart = 250
+)
+
+// partOf is how many of n schemas are looked at by one query.
+func partOf(n int) int { return max(leastPart, (n+mostParts-1)/mostParts) }
 
 var surveyingSettings = []tenancy.Setting{
 	{Name: "search_path", Value: "pg_catalog"}, {Name: "work_mem", Value: "64MB"}, {Name: "jit", Value: "off"}, {Name: "enable_sort", Value: "off"},

@@ -76,7 +76,7 @@ func benchKind(b *testing.B, base gorm.Dialector, strategy tenancy.Strategy) {
 		}
 	}
 	few := 5
-	before, after := open(twenty()[:few]), open(twentyChanged()[:few])
+	before, after := open(twenty()[:few]), open(changes()[0][:few])
 	tenants := fleetOf(kindSize)
 	for _, step := range []struct {
 		name string

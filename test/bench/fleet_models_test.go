@@ -1,5 +1,13 @@
 package bench
 
+import (
+	"fmt"
+	"reflect"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/schema"
+)
+
 // Columns are ten, and three of them have an index. GORM passes over embedded structs that
 // are not exported.
 type Columns struct {
@@ -15,8 +23,8 @@ type Columns struct {
 	C9 string `gorm:"size:100"`
 }
 
-// changed has a column that is longer.
-type changed struct {
+// changed is one of the tables with a column that holds as much as W has bytes.
+type changed[W any] struct {
 	ID uint
 	C1 string `gorm:"size:100;index"`
 	C2 int    `gorm:"index"`
@@ -26,25 +34,17 @@ type changed struct {
 	C6 bool `gorm:"not null;default:false"`
 	C7 *int
 	C8 string `gorm:"size:200"`
-	C9 string `gorm:"size:150"`
+	C9 wide[W]
 }
 
-// changedAgain has another one, too.
-type changedAgain struct {
-	ID uint
-	C1 string `gorm:"size:100;index"`
-	C2 int    `gorm:"index"`
-	C3 string `gorm:"size:50;index"`
-	C4 string
-	C5 int
-	C6 bool `gorm:"not null;default:false"`
-	C7 *int
-	C8 string `gorm:"size:250"`
-	C9 string `gorm:"size:150"`
-}
+func (changed[W]) TableName() string { return "t01" }
 
-func (changed) TableName() string      { return "t01" }
-func (changedAgain) TableName() string { return "t01" }
+type wide[W any] string
+
+// GormDBDataType is how GORM asks for the type of a column.
+func (wide[W]) GormDBDataType(*gorm.DB, *schema.Field) string {
+	return fmt.Sprintf("varchar(%d)", reflect.TypeFor[W]().Size())
+}
 
 type (
 	t01 struct{ Columns }
@@ -100,6 +100,13 @@ func twenty() []any {
 	}
 }
 
-// twentyChanged are the models after it, and twentyChangedAgain after another.
-func twentyChanged() []any      { return append([]any{&changed{}}, twenty()[1:]...) }
-func twentyChangedAgain() []any { return append([]any{&changedAgain{}}, twenty()[1:]...) }
+// twentyChanged are the models after it.
+func twentyChanged[W any]() []any { return append([]any{&changed[W]{}}, twenty()[1:]...) }
+
+// changes are the models after one change and another.
+func changes() [][]any {
+	return [][]any{
+		twentyChanged[[150]byte](), twentyChanged[[160]byte](), twentyChanged[[170]byte](),
+		twentyChanged[[180]byte](), twentyChanged[[190]byte](), twentyChanged[[200]byte](),
+	}
+}
