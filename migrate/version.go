@@ -18,6 +18,7 @@ import (
 func versionOf(in *tenancy.Installation, schemas []*schema.Schema) string {
 	sum := sha256.New()
 	db := in.DB()
+	migrator := in.Dialector().Migrator(db)
 	note(sum, "settings", in.Strategy(), in.Dialect(), in.Column(),
 		db.DisableForeignKeyConstraintWhenMigrating, db.IgnoreRelationshipsWhenMigrating)
 	for _, s := range schemas {
@@ -25,7 +26,7 @@ func versionOf(in *tenancy.Installation, schemas []*schema.Schema) string {
 		for _, f := range s.Fields {
 			if f.DBName != "" {
 				own := *f // MySQL's dialect writes to the field that it is asked about
-				note(sum, "column", f.DBName, in.Dialector().DataTypeOf(&own), f.NotNull, f.Unique, f.PrimaryKey, f.AutoIncrement,
+				note(sum, "column", f.DBName, migrator.FullDataTypeOf(&own).SQL, f.NotNull, f.Unique, f.PrimaryKey, f.AutoIncrement,
 					f.HasDefaultValue, f.DefaultValue, f.Comment, f.IgnoreMigration, sorted(f.TagSettings))
 			}
 		}

@@ -110,11 +110,14 @@ func (s *schemas) surveying(ctx context.Context, tenants []tenancy.Tenant, fn fu
 // the part of the schemas that is asked about.
 const (
 	mostParts = 4
-	leastPart = 250
+	partful   = 100
 )
 
 // partOf is how many of n schemas are looked at by one query.
-func partOf(n int) int { return max(leastPart, (n+mostParts-1)/mostParts) }
+func partOf(n int) int {
+	parts := min(mostParts, n/partful+1)
+	return n/parts + 1
+}
 
 var surveyingSettings = []tenancy.Setting{
 	{Name: "search_path", Value: "pg_catalog"}, {Name: "work_mem", Value: "64MB"}, {Name: "jit", Value: "off"}, {Name: "enable_sort", Value: "off"},
