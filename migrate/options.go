@@ -49,7 +49,8 @@ func (c *config) check() error {
 type Option func(*config)
 
 // Workers sets how many tenants are worked on at once, each on a connection of its own.
-// It holds for all servers together, and so for each. Default: the number of CPUs.
+// It holds for all servers together, and so for each. A look at many tenants' structures takes up
+// to eight connections, whatever n is, or as many as the pool has. Default: the number of CPUs.
 func Workers(n int) Option { return func(c *config) { c.workers = n } }
 
 // StopAfter makes a run of many tenants stop after n failures; tenants not begun by
