@@ -1,6 +1,7 @@
 package tenancy
 
 import (
+	"reflect"
 	"regexp"
 	"strings"
 
@@ -29,10 +30,19 @@ func (p *physical) exact(field *schema.Field) {
 	if field == nil {
 		return
 	}
-	own := *field // MySQL's dialect writes to it
-	if kind := strings.ToLower(p.in.dialect.DataTypeOf(&own)); plainTextType.MatchString(kind) {
+	if kind := strings.ToLower(p.typeOf(field)); plainTextType.MatchString(kind) {
 		field.DataType = schema.DataType(kind + exactCollation(p.in.Dialect()))
+		field.IndirectFieldType = reflect.TypeFor[string]() // a Go type that says its own is not asked again
 	}
+}
+
+// typeOf is the type that GORM's migrator gives a column: what its Go type says, or the dialect.
+func (p *physical) typeOf(field *schema.Field) string {
+	own := *field // MySQL's dialect writes to it
+	if asked, ok := p.in.dialect.Migrator(p.db).(interface{ DataTypeOf(*schema.Field) string }); ok {
+		return asked.DataTypeOf(&own)
+	}
+	return p.in.dialect.DataTypeOf(&own)
 }
 
 var plainTextType = regexp.MustCompile(`^n?(var)?char *\([0-9a-z]+\)$|^(tiny|medium|long)?text$`)

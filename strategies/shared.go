@@ -71,7 +71,10 @@ func (s *shared) Provision(ctx context.Context, t tenancy.Tenant) error {
 		if err := s.attestCollation(ctx, tx); err != nil { // a foreign key needs it to be one and the same
 			return err
 		}
-		return s.in.Migrate(ctx, tx, sharedBinding, s.in.Models())
+		if err := s.in.Migrate(ctx, tx, sharedBinding, s.in.Models()); err != nil {
+			return err
+		}
+		return s.attestCollation(ctx, tx) // of what was made just now: a type may name its own
 	})
 }
 
