@@ -7,6 +7,7 @@ import (
 	"gorm.io/driver/mysql"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
+	"gorm.io/gorm/schema"
 
 	"github.com/gormtenancy/tenancy"
 	"github.com/gormtenancy/tenancy/migrate"
@@ -87,4 +88,55 @@ func TestMySQLLooseCollation(t *testing.T) {
 	must(t, open().Use(tenancy.Plugin(config)))
 	must(t, m.Provision(t.Context(), tenancy.Tenant{ID: "acme"}))
 	must(t, m.Verify(t.Context(), tenancy.Tenant{ID: "acme"}))
+}
+
+// ownID is a Go type of tenant columns that says itself what the database's is, and looseID one
+// that asks for a collation for which two IDs may be one.
+type (
+	ownID   string
+	looseID string
+)
+
+// GormDBDataType is how GORM asks for the type of a column.
+func (ownID) GormDBDataType(*gorm.DB, *schema.Field) string { return "varchar(40)" }
+
+// GormDBDataType is how GORM asks for the type of a column.
+func (looseID) GormDBDataType(*gorm.DB, *schema.Field) string {
+	return "varchar(40) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci"
+}
+
+type crate[T ~string] struct {
+	ID       int64
+	TenantID T
+}
+
+func (crate[T]) TableName() string { return "crates" }
+
+// TestMySQLOwnTypes: a tenant column is exact whatever its Go type says, or refused, by the
+// Provision that makes it.
+func TestMySQLOwnTypes(t *testing.T) {
+	t.Parallel()
+	open := func(model any) (*gorm.DB, error) {
+		db := newMySQLHost(t).base(t, &gorm.Config{Logger: logger.Discard})
+		must(t, db.Use(tenancy.Plugin(tenancy.Config{Strategy: strategies.Shared{}, Models: []any{model}})))
+		t.Cleanup(func() { must(t, tenancy.Close(db)) })
+		m, err := migrate.New(db)
+		must(t, err)
+		return db, m.Provision(t.Context(), tenancy.Tenant{ID: "acme"})
+	}
+	as := func(db *gorm.DB, id string) *gorm.DB {
+		return db.WithContext(tenancy.WithTenant(t.Context(), tenancy.Tenant{ID: id}))
+	}
+	db, err := open(&crate[ownID]{})
+	must(t, err)
+	must(t, as(db, "acme").Create(&crate[ownID]{}).Error)
+	for id, want := range map[string]int64{"acme": 1, "ACME": 0, "acmé": 0} {
+		var found int64
+		must(t, as(db, id).Model(&crate[ownID]{}).Count(&found).Error)
+		if found != want {
+			t.Errorf("%q finds %d rows, want %d", id, found, want)
+		}
+	}
+	_, err = open(&crate[looseID]{})
+	wellMade(t, err, tenancy.ErrConfig, "crates has the collation utf8mb4_general_ci")
 }
