@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 
+	"gorm.io/gorm/migrator"
 	"gorm.io/gorm/schema"
 )
 
@@ -39,8 +40,10 @@ func (p *physical) exact(field *schema.Field) {
 // typeOf is the type that GORM's migrator gives a column: what its Go type says, or the dialect.
 func (p *physical) typeOf(field *schema.Field) string {
 	own := *field // MySQL's dialect writes to it
-	if asked, ok := p.in.dialect.Migrator(p.db).(interface{ DataTypeOf(*schema.Field) string }); ok {
-		return asked.DataTypeOf(&own)
+	if says, ok := reflect.New(own.IndirectFieldType).Interface().(migrator.GormDataTypeInterface); ok {
+		if kind := says.GormDBDataType(p.db, &own); kind != "" {
+			return kind
+		}
 	}
 	return p.in.dialect.DataTypeOf(&own)
 }

@@ -130,6 +130,11 @@ func TestMySQLOwnTypes(t *testing.T) {
 	db, err := open(&crate[ownID]{})
 	must(t, err)
 	must(t, as(db, "acme").Create(&crate[ownID]{}).Error)
+	types, err := as(db, "acme").Migrator().ColumnTypes(&crate[ownID]{})
+	must(t, err)
+	if kind, _ := types[1].ColumnType(); kind != "varchar(40)" {
+		t.Errorf("the column %s is a %s", types[1].Name(), kind)
+	}
 	for id, want := range map[string]int64{"acme": 1, "ACME": 0, "acmé": 0} {
 		var found int64
 		must(t, as(db, id).Model(&crate[ownID]{}).Count(&found).Error)
