@@ -40,7 +40,7 @@ func (p *physical) exact(field *schema.Field) {
 // typeOf is the type that GORM's migrator gives a column: what its Go type says, or the dialect.
 func (p *physical) typeOf(field *schema.Field) string {
 	own := *field // MySQL's dialect writes to it
-	if says, ok := reflect.New(own.IndirectFieldType).Interface().(migrator.GormDataTypeInterface); ok {
+	if says, ok := reflect.TypeAssert[migrator.GormDataTypeInterface](reflect.New(own.IndirectFieldType)); ok {
 		if kind := says.GormDBDataType(p.db, &own); kind != "" {
 			return kind
 		}
