@@ -22,6 +22,7 @@ type mover struct {
 	row      *movement
 	tables   []*table
 	report   MoveReport
+	over     bool  // nothing is left of the move but to forget it
 	flipped  error // what Flip returned, which is nobody's to change
 }
 
@@ -141,7 +142,7 @@ func (m *mover) run(ctx context.Context) error {
 	if err := m.sides(m.row.FromTier, m.row.ToTier); err != nil {
 		return err
 	}
-	return m.moves.hold(ctx, m.row, func(ctx context.Context) error {
+	return m.hold(ctx, func(ctx context.Context) error {
 		switch m.row.Step {
 		case stepFreezing, stepCopying:
 			if err := m.reach(ctx); err != nil {
@@ -209,7 +210,8 @@ func (m *mover) undo(ctx context.Context) error {
 	if err != nil && !errors.Is(err, tenancy.ErrTenantMismatch) { // what is another's has no copy
 		return err
 	}
-	return m.forget(ctx)
+	m.over = true
+	return nil
 }
 
 // mine reports whether a side has nothing but what moves and provisioning make: a database
@@ -248,15 +250,30 @@ func (m *mover) clean(ctx context.Context) error {
 	if err := m.remove(ctx, m.from); err != nil {
 		return err
 	}
-	return m.forget(ctx)
+	m.over = true
+	return nil
 }
 
-func (m *mover) forget(ctx context.Context) error {
-	err := m.moves.remove(ctx, m.row)
-	if err == nil {
-		m.row = nil
+// hold runs fn while the move is this run's, and then forgets a move that is over: not
+// before, as a beat that no longer finds its move takes it for lost.
+func (m *mover) hold(ctx context.Context, fn func(ctx context.Context) error) error {
+	err := m.moves.hold(ctx, m.row, fn)
+	if !m.over || errors.Is(err, errLost) {
+		return err
 	}
+	if forget := m.moves.remove(ctx, m.row); forget != nil {
+		return joined(err, forget)
+	}
+	m.row = nil
 	return err
+}
+
+// joined is both errors, and each alone as it is.
+func joined(err, other error) error {
+	if err == nil {
+		return other
+	}
+	return errors.Join(err, other)
 }
 
 func (m *mover) finish(ctx context.Context) error {
@@ -272,7 +289,7 @@ func (m *mover) finish(ctx context.Context) error {
 	if err := m.sides(row.FromTier, row.ToTier); err != nil {
 		return err
 	}
-	return m.moves.hold(ctx, row, func(ctx context.Context) error {
+	return m.hold(ctx, func(ctx context.Context) error {
 		if err := m.step(ctx, stepCleaning); err != nil {
 			return err
 		}
@@ -293,7 +310,7 @@ func (m *mover) abandon(ctx context.Context) error {
 	if err := m.sides(row.FromTier, row.ToTier); err != nil {
 		return err
 	}
-	return m.moves.hold(ctx, row, m.undo)
+	return m.hold(ctx, m.undo)
 }
 
 // step records that a step begins.

@@ -152,7 +152,8 @@ func (m *moves) taken() error {
 // change changes a move as long as it is this run's.
 func (m *moves) change(ctx context.Context, row *movement, changes map[string]any) error {
 	return m.within(ctx, func(db *gorm.DB) error {
-		changes["beat"] = time.Now().UnixMilli()
+		now := time.Now().UnixMilli()
+		changes["beat"] = gorm.Expr("CASE WHEN beat < ? THEN ? ELSE beat + 1 END", now, now) // MySQL counts rows that change
 		changed := db.Model(&movement{}).Where("tenant_id = ? AND owner = ?", row.TenantID, row.Owner).Updates(changes)
 		return one(changed)
 	})
