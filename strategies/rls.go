@@ -22,7 +22,8 @@ import (
 // predicate besides: it lets the planner use an index where a policy alone would not.
 //
 // Every owned table must have the tenant column; its type may be text, uuid or an
-// integer. Join tables that GORM makes itself are given the column.
+// integer, and its collation a deterministic one: db.Use and Provision refuse a listed model's
+// table with another, in which acme and ACME may be one tenant, with [tenancy.ErrConfig]. Join tables that GORM makes itself are given the column.
 //
 // Row-level security does not bind superusers, roles with BYPASSRLS, and owners of tables
 // without FORCE: db.Use refuses such a role. It protects against a statement that
@@ -63,6 +64,13 @@ func (r RLS) Install(in *tenancy.Installation) (tenancy.Provider, error) {
 		if err := p.attestRole(context.Background()); err != nil {
 			return nil, err
 		}
+	}
+	base, err := in.Base()
+	if err != nil {
+		return nil, err
+	}
+	if err := p.Attest(context.Background(), base); err != nil {
+		return nil, err
 	}
 	return p, nil
 }
@@ -111,6 +119,9 @@ func (p *policies) Provision(ctx context.Context, t tenancy.Tenant) error {
 	}
 	return ddl.Exclusive(ctx, base, p.in.Dialect(), p.Group(t), func(tx gorm.ConnPool) error {
 		if err := p.in.Migrate(ctx, tx, tenancy.Binding{Filter: tenancy.FilterRequired}, p.in.Models()); err != nil {
+			return err
+		}
+		if err := p.Attest(ctx, tx); err != nil {
 			return err
 		}
 		return p.Protect(ctx, tx)
@@ -270,6 +281,11 @@ func (p *policies) compare(ctx context.Context, base beginner) ([]string, error)
 	if err != nil {
 		return nil, err
 	}
+	inexact, err := p.inexact(ctx, tx)
+	if err != nil {
+		return nil, err
+	}
+	differences = append(differences, inexact...)
 	for _, s := range owned {
 		g, err := p.guarded(ctx, tx, s)
 		if errors.Is(err, errNoTable) {

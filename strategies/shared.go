@@ -23,9 +23,12 @@ import (
 // indexes begin with the tenant column, or a duplicate key tells one tenant that
 // another has it.
 //
-// On MySQL and MariaDB the tenant column has a binary collation: under most others acme
-// and ACME are one tenant. Tables that Provision makes have it; db.Use and Provision
-// refuse a listed model's table that has another with [tenancy.ErrConfig].
+// The tenant column must tell every ID from every other. Its type may be text, uuid or an
+// integer. Of one that knows several spellings of a value, the type in the field's tag lets
+// through the one that the database writes itself: gorm:"type:uuid". On MySQL and MariaDB the
+// column has a binary collation, as under most others acme and ACME are one tenant: tables that
+// Provision makes have it. On PostgreSQL, MySQL, MariaDB and SQLite, db.Use and Provision refuse
+// a listed model's table whose column is another with [tenancy.ErrConfig].
 type Shared struct{}
 
 // Name returns "shared".
@@ -35,14 +38,11 @@ func (Shared) Name() string { return "shared" }
 func (Shared) Install(in *tenancy.Installation) (tenancy.Provider, error) {
 	in.RequireColumn()
 	s := &shared{in: in}
-	if in.Dialect() != "mysql" {
-		return s, nil
-	}
 	base, err := in.Base()
 	if err != nil {
 		return nil, err
 	}
-	if err := s.attestCollation(context.Background(), base); err != nil {
+	if err := s.Attest(context.Background(), base); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -68,13 +68,13 @@ func (s *shared) Provision(ctx context.Context, t tenancy.Tenant) error {
 		return err
 	}
 	return ddl.Exclusive(ctx, base, s.in.Dialect(), s.Group(t), func(tx gorm.ConnPool) error {
-		if err := s.attestCollation(ctx, tx); err != nil { // a foreign key needs it to be one and the same
+		if err := s.Attest(ctx, tx); err != nil { // a foreign key needs it to be one and the same
 			return err
 		}
 		if err := s.in.Migrate(ctx, tx, sharedBinding, s.in.Models()); err != nil {
 			return err
 		}
-		return s.attestCollation(ctx, tx) // of what was made just now: a type may name its own
+		return s.Attest(ctx, tx) // of what was made just now: a type may name its own
 	})
 }
 
@@ -116,11 +116,11 @@ func (s *shared) Verify(ctx context.Context, t tenancy.Tenant) error {
 	if err != nil {
 		return err
 	}
-	loose, err := s.looseColumns(ctx, base)
+	inexact, err := s.inexact(ctx, base)
 	if err != nil {
 		return err
 	}
-	return drifted(t, slices.Concat(orphans, crossing, loose))
+	return drifted(t, slices.Concat(orphans, crossing, inexact))
 }
 
 // orphans finds rows that belong to nobody.

@@ -76,6 +76,9 @@ func TestMySQLLooseCollation(t *testing.T) {
 	must(t, early.Use(tenancy.Plugin(config)))
 	must(t, plain.AutoMigrate(&looseItem{}))
 	err := open().Use(tenancy.Plugin(config))
+	if err == nil {
+		t.Fatal("the table is taken")
+	}
 	wantKind(t, err, tenancy.ErrConfig)
 	m, newErr := migrate.New(early)
 	must(t, newErr)

@@ -293,6 +293,12 @@ type protector interface {
 	Protect(ctx context.Context, tx gorm.ConnPool) error
 }
 
+// attester is a provider whose wall is the tables' tenant column.
+type attester interface {
+	// Attest fails with [tenancy.ErrConfig] where two IDs may be one in that column.
+	Attest(ctx context.Context, pool gorm.ConnPool) error
+}
+
 // protectTimeout bounds protect once its context has ended.
 const protectTimeout = 30 * time.Second
 
@@ -315,8 +321,9 @@ func (m *Migrator) protect(ctx context.Context, t tenancy.Tenant, b tenancy.Bind
 	if err != nil {
 		return err
 	}
-	p, ok := tier.Provider.(protector)
-	if !ok {
+	guard, guarded := tier.Provider.(protector)
+	columns, attested := tier.Provider.(attester)
+	if !guarded && !attested {
 		return nil
 	}
 	pool, release, err := m.in.Acquire(ctx, b)
@@ -324,5 +331,14 @@ func (m *Migrator) protect(ctx context.Context, t tenancy.Tenant, b tenancy.Bind
 		return err
 	}
 	defer release()
-	return m.in.Exclusive(ctx, pool, t, b, func(tx gorm.ConnPool) error { return p.Protect(ctx, tx) })
+	if guarded {
+		protect := func(tx gorm.ConnPool) error { return guard.Protect(ctx, tx) }
+		if err := m.in.Exclusive(ctx, pool, t, b, protect); err != nil {
+			return err
+		}
+	}
+	if !attested { // after that: what protects the tables stays
+		return nil
+	}
+	return columns.Attest(ctx, pool)
 }

@@ -1,0 +1,61 @@
+package strategies
+
+import (
+	"context"
+	"fmt"
+
+	"gorm.io/gorm"
+
+	"github.com/gormtenancy/tenancy/scopes"
+)
+
+// columnsPostgres finds the columns named $2 of the relations that are named in $1: the type of
+// each, the one that it is made of, and its collation where that takes different texts for equal
+// (https://www.postgresql.org/docs/current/collation.html#COLLATION-NONDETERMINISTIC).
+const columnsPostgres = `
+	WITH RECURSIVE held AS (
+		SELECT c.relname::text AS name, c.oid::regclass::text AS relation, format_type(a.atttypid, NULL) AS type, a.atttypid AS base,
+		       coalesce((SELECT o.collname::text FROM pg_collation o WHERE o.oid = a.attcollation AND NOT o.collisdeterministic), '') AS collation
+		FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+		WHERE c.oid = ANY (SELECT to_regclass(quote_ident(name)) FROM unnest($1::text[]) AS name) AND a.attname = $2 AND NOT a.attisdropped
+	), made AS (
+		SELECT * FROM held
+		UNION ALL
+		SELECT made.name, made.relation, made.type, t.typbasetype, made.collation FROM made JOIN pg_type t ON t.oid = made.base WHERE t.typtype = 'd'
+	)
+	SELECT made.name, made.relation, made.type, made.collation, CASE WHEN t.typtype = 'e' THEN 'enum' WHEN t.typnamespace = 'pg_catalog'::regnamespace THEN t.typname::text ELSE '' END
+	FROM made JOIN pg_type t ON t.oid = made.base WHERE t.typtype <> 'd' ORDER BY made.name`
+
+func heldPostgres(ctx context.Context, pool gorm.ConnPool, tables []string, column string) ([]heldColumn, error) {
+	rows, err := pool.QueryContext(ctx, columnsPostgres, textArray(tables), column)
+	if err != nil {
+		return nil, err
+	}
+	var found []heldColumn
+	err = eachRow(rows, func(cells ...string) {
+		c := heldColumn{
+			table: cells[0], says: "type " + cells[2], forms: formsPostgres(cells[4]),
+			cure: fmt.Sprintf("drop its policies if it has any, ALTER TABLE %s ALTER COLUMN %s TYPE text, and say the same in the model; Provision gives it policies again", cells[1], quoteIdent(column)),
+		}
+		if collation := cells[3]; collation != "" {
+			c.says, c.forms = "collation "+collation, nil
+		}
+		found = append(found, c)
+	})
+	return found, err
+}
+
+// formsPostgres are the IDs that a type of the server's own tells from each other. None: it
+// takes different texts for equal, or nobody has looked.
+func formsPostgres(base string) []scopes.Form {
+	switch base {
+	case "text", "varchar", "bpchar", "name", "enum":
+		return []scopes.Form{scopes.Text}
+	case "uuid":
+		return []scopes.Form{scopes.UUID}
+	case "int2", "int4", "int8":
+		return []scopes.Form{scopes.Integer}
+	default:
+		return nil
+	}
+}
