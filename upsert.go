@@ -84,13 +84,10 @@ func (in *Installation) upserted(db *gorm.DB) {
 	if b == nil || db.DryRun || b.conflict == conflictNone {
 		return
 	}
-	if b.conflict == conflictFail {
-		if db.Error != nil && ddl.MySQLError(db.Error, 1242) {
-			db.Error = b.stolen(db.Error)
-		}
-		return
+	if b.in.Dialect() == "mysql" && ddl.MySQLError(db.Error, 1242) { // MySQL fails an INSERT IGNORE, too
+		db.Error = b.stolen(db.Error)
 	}
-	if db.Error != nil {
+	if db.Error != nil || b.conflict == conflictFail {
 		return
 	}
 	brought := int64(rowCount(db.Statement.ReflectValue))

@@ -70,9 +70,9 @@ func TestMySQLAccents(t *testing.T) {
 	accents(t, newMySQLHost(t))
 }
 
-// accents: GORM's migrator finds its database by a collation that takes a and ä for one, so a
-// tenant beside such a database is refused. One made later keeps its sessions when the
-// tenant goes.
+// accents: GORM's migrator finds its database by a collation that takes a and ä for one on
+// MariaDB, so a tenant beside such a database is refused there. One made later keeps its sessions
+// when the tenant goes.
 func accents(t *testing.T, h host) {
 	t.Helper()
 	db, m := h.tenants(t, h.database())
@@ -87,7 +87,14 @@ func accents(t *testing.T, h host) {
 	}
 	acme := tenancy.Tenant{ID: "acme", Schema: h.prefix + "a"}
 	execute("CREATE DATABASE `" + h.prefix + "ä`")
-	wantKind(t, m.Provision(t.Context(), acme), tenancy.ErrInvalidTenant)
+	var twins int
+	must(t, beside.QueryRowContext(t.Context(), "SELECT count(*) FROM information_schema.schemata WHERE schema_name LIKE ?", h.prefix+"a").Scan(&twins))
+	if twins > 0 {
+		wantKind(t, m.Provision(t.Context(), acme), tenancy.ErrInvalidTenant)
+	} else {
+		must(t, m.Provision(t.Context(), acme))
+		must(t, m.Destroy(t.Context(), acme))
+	}
 	same(t, "databases", h.databases(t), []string{h.prefix + "ä"})
 	execute("DROP DATABASE `" + h.prefix + "ä`")
 	must(t, m.Provision(t.Context(), acme))

@@ -21,9 +21,9 @@ const releaseTimeout = 10 * time.Second
 // exclusiveMySQL runs fn under a named lock of the session, since MySQL commits whenever
 // structures change and a lock of the transaction would be gone
 // (https://dev.mysql.com/doc/refman/8.4/en/locking-functions.html). Such names are the
-// server's, so the name of the database is in them.
+// server's, so the name of the database is in them. They may have 64 characters.
 func exclusiveMySQL(ctx context.Context, conn *sql.Conn, key string, fn func(tx gorm.ConnPool) error) error {
-	const name = `CONCAT('tenancy:', SHA1(CONCAT_WS(CHAR(0), DATABASE(), ?)))`
+	const name = `CONCAT('tenancy:', SHA2(CONCAT_WS(CHAR(0), DATABASE(), ?), 224))`
 	w := beginWait(ctx)
 	for {
 		var got sql.NullBool
