@@ -200,8 +200,8 @@ func (in *Installation) narrow(stmt *gorm.Statement, b *bound, known *model) (*r
 		return r.owned, nil
 	}
 	var err error
-	if b.held, err = scopes.New(known.column, r.scope.tenant.ID); err != nil {
-		return nil, &Error{Kind: ErrInvalidTenant, Cause: err}
+	if b.held, err = b.scopeOf(known); err != nil {
+		return nil, err
 	}
 	if lifted(stmt.Context) {
 		return &routing.Target{Owner: r.owned.Owner, Acquire: r.owned.Acquire, Settings: r.owned.Settings}, nil

@@ -199,9 +199,9 @@ func (b *bound) join(join *clause.Join) error {
 		}
 		return nil
 	}
-	scope, err := scopes.New(known.column, b.route.scope.tenant.ID)
+	scope, err := b.scopeOf(known)
 	if err != nil {
-		return &Error{Kind: ErrInvalidTenant, Cause: err}
+		return err
 	}
 	alias := join.Table.Alias
 	if alias == "" {

@@ -79,7 +79,10 @@ func (m *tenantMigrator) AutoMigrate(values ...any) error {
 		return nil
 	}
 	if _, inTransaction := m.db.Statement.ConnPool.(gorm.TxCommitter); inTransaction {
-		return m.physical.autoMigrate(owned)
+		if err := m.physical.autoMigrate(owned); err != nil {
+			return err
+		}
+		return m.attest(owned)
 	}
 	t := m.route.scope.tenant
 	if err := m.in.provider.Provision(ctx, t); err != nil {
@@ -109,8 +112,17 @@ func (m *tenantMigrator) autoMigrateUnlisted(ctx context.Context, values []any) 
 		if err != nil {
 			return err
 		}
-		return p.autoMigrate(values)
+		if err := p.autoMigrate(values); err != nil {
+			return err
+		}
+		return m.in.attestMade(ctx, tx, m.route.scope.tenant, values)
 	})
+}
+
+// attest looks at the tables that were made on the migrator's own handle.
+func (m *tenantMigrator) attest(values []any) error {
+	t := m.route.scope.tenant
+	return m.in.complete(m.in.attestMade(m.db.Statement.Context, m.physical.db.Statement.ConnPool, t, values), "migrate", t)
 }
 
 func (m *tenantMigrator) split(values []any) (shared, owned []any, err error) {
@@ -191,7 +203,19 @@ func (m *tenantMigrator) prefixed(table string) bool {
 // The rest of gorm.Migrator, with the tenant's names.
 
 func (m *tenantMigrator) CreateTable(dst ...any) error {
-	return m.Migrator.CreateTable(m.values(dst)...)
+	if err := m.Migrator.CreateTable(m.values(dst)...); err != nil || m.err != nil {
+		return err
+	}
+	return m.attest(slices.DeleteFunc(slices.Clone(dst), m.named))
+}
+
+// named reports whether a migrator's argument is the name of a table, or no owned model.
+func (m *tenantMigrator) named(v any) bool {
+	if _, name := v.(string); name {
+		return true
+	}
+	schemas, err := parse(m.db, []any{v})
+	return err != nil || m.in.models.of(schemas[0].Table, schemas[0]).shared
 }
 
 func (m *tenantMigrator) DropTable(dst ...any) error { return m.Migrator.DropTable(m.values(dst)...) }

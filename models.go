@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/schema"
@@ -13,10 +14,11 @@ import (
 
 // model is what the plugin knows of one table.
 type model struct {
-	table  string         // logical name
-	shared bool           // common to all tenants
-	schema *schema.Schema // nil for a table that no model is known for
-	column *schema.Field  // the tenant column; nil where there is none
+	table  string                                // logical name
+	shared bool                                  // common to all tenants
+	schema *schema.Schema                        // nil for a table that no model is known for
+	column *schema.Field                         // the tenant column; nil where there is none
+	check  atomic.Pointer[func(id string) error] // see Admit
 }
 
 // models knows tables by their logical names. Those of the configuration are there

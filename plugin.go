@@ -66,6 +66,10 @@ func newInstallation(db *gorm.DB, cfg Config) (*Installation, error) {
 	if err := in.open(); err != nil {
 		return nil, err
 	}
+	if err := in.attest(base); err != nil {
+		_ = in.provider.Close()
+		return nil, err
+	}
 	return in, nil
 }
 

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"sync"
 
+	"gorm.io/gorm"
+	"gorm.io/gorm/schema"
+
 	"github.com/gormtenancy/tenancy"
 )
 
@@ -117,6 +120,20 @@ func (p *provider) Group(t tenancy.Tenant) string {
 
 // SharedBinding implements [tenancy.SharedBinder].
 func (p *provider) SharedBinding() tenancy.Binding { return p.shared }
+
+// Attest implements [tenancy.Attester]: each tier looks for itself.
+func (p *provider) Attest(ctx context.Context, pool gorm.ConnPool, owned []*schema.Schema) error {
+	for _, tier := range p.tiers {
+		attester, ok := tier.provider.(tenancy.Attester)
+		if !ok {
+			continue
+		}
+		if err := attester.Attest(ctx, pool, owned); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // Close closes each tier, once.
 func (p *provider) Close() error {

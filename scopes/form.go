@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"gorm.io/gorm/schema"
@@ -18,17 +19,30 @@ const (
 	Text Form = iota
 	// UUID is lower-case hexadecimal digits in groups of 8, 4, 4, 4 and 12.
 	UUID
-	// Integer is decimal digits that do not begin with 0, with a minus sign or without.
+	// Integer is decimal digits of a number of 64 bits, with a minus sign or without, that do not
+	// begin with 0.
 	Integer
+	// Bytes is any text, held in Go as bytes.
+	Bytes
 )
 
-// FormOf returns the form that a model's tenant column takes alone: UUID and Integer where
-// that is the type in the field's tag or in Go, and Text elsewhere. It does not ask the database.
+// FormOf returns the form that a model's tenant column takes: by the type in the field's tag,
+// or by the one in Go. It does not ask the database.
 func FormOf(field *schema.Field) Form {
-	if t := field.IndirectFieldType; t.Kind() == reflect.Array && t.Len() == 16 && t.Elem().Kind() == reflect.Uint8 {
+	switch t := field.IndirectFieldType; {
+	case t.Kind() == reflect.Array && t.Len() == 16 && t.Elem().Kind() == reflect.Uint8:
 		return UUID
+	case t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8:
+		return Bytes
+	default:
+		return declared(field.DataType)
 	}
-	return declared(field.DataType)
+}
+
+// Spelling fails for an ID that is not written as the type in the field's tag would be: as
+// another spelling of a value it may be another tenant's.
+func Spelling(field *schema.Field, id string) error {
+	return declared(field.DataType).check(field, id)
 }
 
 // declared returns the form of a type as a tag declares it, "BIGINT UNSIGNED" say.
@@ -36,7 +50,7 @@ func declared(kind schema.DataType) Form {
 	if kind == schema.String {
 		return Text
 	}
-	name := string(kind)
+	name := strings.TrimSpace(string(kind))
 	if end := strings.IndexAny(name, " ("); end > 0 {
 		name = name[:end]
 	}
@@ -61,7 +75,7 @@ var (
 
 // check fails for an ID that is not in the form.
 func (f Form) check(field *schema.Field, id string) error {
-	if f == Text || f == UUID && isUUID(id) || f == Integer && isInteger(id) {
+	if f == Text || f == Bytes || f == UUID && isUUID(id) || f == Integer && isInteger(id) {
 		return nil
 	}
 	err := fmt.Errorf("column %q (%s) cannot hold the ID %q", field.DBName, field.DataType, id)
@@ -91,14 +105,6 @@ func isUUID(id string) bool {
 }
 
 func isInteger(id string) bool {
-	digits := strings.TrimPrefix(id, "-")
-	if digits == "" || digits[0] == '0' {
-		return false
-	}
-	for i := range len(digits) {
-		if digits[i] < '0' || digits[i] > '9' {
-			return false
-		}
-	}
-	return true
+	n, err := strconv.ParseInt(id, 10, 64)
+	return err == nil && n != 0 && strconv.FormatInt(n, 10) == id
 }

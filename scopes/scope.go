@@ -26,7 +26,7 @@ type Scope struct {
 }
 
 // New returns the scope of tenant id for a table whose tenant column is field. It
-// fails when the column's type cannot hold id.
+// fails when the column's type in Go cannot hold id. See [Spelling] for the database's.
 func New(field *schema.Field, id string) (Scope, error) {
 	value, err := convert(field, id)
 	return Scope{Column: field.DBName, Value: value}, err
@@ -65,6 +65,9 @@ func narrow(db *gorm.DB, column, id string) error {
 		}
 		var err error
 		if scope, err = New(field, id); err != nil {
+			return err
+		}
+		if err = Spelling(field, id); err != nil {
 			return err
 		}
 		if err := scope.Stamp(stmt); err != nil {

@@ -11,9 +11,6 @@ import (
 
 // convert makes of a tenant's ID what a column of the field's type holds.
 func convert(field *schema.Field, id string) (any, error) {
-	if err := declared(field.DataType).check(field, id); err != nil {
-		return nil, err
-	}
 	if field.FieldType.Kind() == reflect.String && field.Serializer == nil {
 		return id, nil
 	}

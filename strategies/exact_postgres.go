@@ -23,7 +23,7 @@ const columnsPostgres = `
 		UNION ALL
 		SELECT made.name, made.relation, made.type, t.typbasetype, made.collation FROM made JOIN pg_type t ON t.oid = made.base WHERE t.typtype = 'd'
 	)
-	SELECT made.name, made.relation, made.type, made.collation, CASE WHEN t.typtype = 'e' THEN 'enum' WHEN t.typnamespace = 'pg_catalog'::regnamespace THEN t.typname::text ELSE '' END
+	SELECT made.name, made.relation, made.type, made.collation, CASE WHEN t.typnamespace = 'pg_catalog'::regnamespace THEN t.typname::text ELSE '' END, (t.typname = 'citext')::text
 	FROM made JOIN pg_type t ON t.oid = made.base WHERE t.typtype <> 'd' ORDER BY made.name`
 
 func heldPostgres(ctx context.Context, pool gorm.ConnPool, tables []string, column string) ([]heldColumn, error) {
@@ -34,11 +34,11 @@ func heldPostgres(ctx context.Context, pool gorm.ConnPool, tables []string, colu
 	var found []heldColumn
 	err = eachRow(rows, func(cells ...string) {
 		c := heldColumn{
-			table: cells[0], says: "type " + cells[2], forms: formsPostgres(cells[4]),
-			cure: fmt.Sprintf("drop its policies if it has any, ALTER TABLE %s ALTER COLUMN %s TYPE text, and say the same in the model; Provision gives it policies again", cells[1], quoteIdent(column)),
+			table: cells[0], base: cells[4], says: "type " + cells[2], forms: formsPostgres(cells[4]), folds: cells[5] == "true",
+			cure: fmt.Sprintf("say text in the model, too, and ALTER TABLE %s ALTER COLUMN %[2]s TYPE text USING %[2]s::text, while the policies, foreign keys and views that use it are dropped", cells[1], quoteIdent(column)),
 		}
 		if collation := cells[3]; collation != "" {
-			c.says, c.forms = "collation "+collation, nil
+			c.says, c.forms, c.folds = "collation "+collation, nil, true
 		}
 		found = append(found, c)
 	})
@@ -49,11 +49,13 @@ func heldPostgres(ctx context.Context, pool gorm.ConnPool, tables []string, colu
 // takes different texts for equal, or nobody has looked.
 func formsPostgres(base string) []scopes.Form {
 	switch base {
-	case "text", "varchar", "bpchar", "name", "enum":
+	case "text", "varchar", "bpchar":
 		return []scopes.Form{scopes.Text}
+	case "bytea":
+		return []scopes.Form{scopes.Bytes}
 	case "uuid":
 		return []scopes.Form{scopes.UUID}
-	case "int2", "int4", "int8":
+	case "int2", "int4", "int8", "oid", "numeric":
 		return []scopes.Form{scopes.Integer}
 	default:
 		return nil

@@ -13,7 +13,7 @@ import (
 func heldSQLite(ctx context.Context, pool gorm.ConnPool, tables []string, column string) ([]heldColumn, error) {
 	var found []heldColumn
 	for _, table := range tables {
-		types, err := list(ctx, pool, "SELECT type FROM pragma_table_info(?) WHERE name = ? COLLATE NOCASE", table, column)
+		types, err := list(ctx, pool, "SELECT type FROM pragma_table_xinfo(?) WHERE name = ? COLLATE NOCASE", table, column)
 		if err != nil {
 			return nil, err
 		}
@@ -29,19 +29,27 @@ func heldSQLite(ctx context.Context, pool gorm.ConnPool, tables []string, column
 			return nil, err
 		}
 		if !different {
-			c.says, c.forms = c.says+" with a collation that is not BINARY", nil
+			c.says, c.forms, c.folds = c.says+" with a collation that is not BINARY", nil, true
 		}
 		found = append(found, c)
 	}
 	return found, nil
 }
 
-// toldApart lets SQLite compare two texts as it compares those in a column: where selects are
+// lookalikes are IDs that some collation or other takes for one.
+var lookalikes = []string{"acme", "ACME", "ac me", "ac-me", "ac_me", "ac.me", "ac/me", "acmé", "\uff41cme", "1", "01", "1.0", "１", "ß", "ss", "i", "İ", "ı"}
+
+// toldApart lets SQLite compare texts as it compares those in a column: where selects are
 // united, by the collation of the first (https://www.sqlite.org/lang_select.html#compound_select_statements).
 // No catalog has it.
 func toldApart(ctx context.Context, pool gorm.ConnPool, table, column string) (bool, error) {
-	texts, err := scalar[int](ctx, pool, fmt.Sprintf("SELECT count(*) FROM (SELECT %s FROM %s WHERE false UNION SELECT 'acme' UNION SELECT 'ACME')", quoteIdent(column), quoteIdent(table)))
-	return texts > 1, err
+	texts := make([]any, len(lookalikes))
+	for i, text := range lookalikes {
+		texts[i] = text
+	}
+	query := fmt.Sprintf("SELECT count(*) FROM (SELECT %s FROM %s WHERE false%s)", quoteIdent(column), quoteIdent(table), strings.Repeat(" UNION SELECT ?", len(texts)))
+	different, err := scalar[int](ctx, pool, query, texts...)
+	return different == len(texts), err
 }
 
 // formsSQLite are the IDs that a column of a declared type tells from each other: the rules are

@@ -2,7 +2,6 @@ package strategies
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"slices"
@@ -15,6 +14,7 @@ import (
 // guardedTable is an owned table as row-level security should guard it.
 type guardedTable struct {
 	name    string // as SQL says it
+	bare    string // without its schema, unquoted
 	column  string
 	typ     string // the column's type in the database
 	setting string
@@ -27,15 +27,28 @@ const (
 
 var errNoTable = errors.New("no such table")
 
-func (p *policies) guarded(ctx context.Context, tx gorm.ConnPool, s *schema.Schema) (guardedTable, error) {
-	g := guardedTable{name: quoteIdent(s.Table), column: p.in.Column(), setting: p.cfg.setting()}
-	err := tx.QueryRowContext(ctx, `
-		SELECT format_type(a.atttypid, NULL) FROM pg_attribute a
-		WHERE a.attrelid = to_regclass($1) AND a.attname = $2 AND NOT a.attisdropped`, g.name, g.column).Scan(&g.typ)
-	if errors.Is(err, sql.ErrNoRows) {
-		err = fmt.Errorf("%w: %s with the column %s", errNoTable, s.Table, g.column)
+// guarded returns a model's table, and those that hold rows of it as partitions or heirs: who
+// names such a table meets its policies alone
+// (https://www.postgresql.org/docs/current/ddl-rowsecurity.html).
+func (p *policies) guarded(ctx context.Context, tx gorm.ConnPool, s *schema.Schema) ([]guardedTable, error) {
+	rows, err := tx.QueryContext(ctx, `
+		WITH RECURSIVE family AS (
+			SELECT to_regclass($1)::oid AS oid UNION SELECT i.inhrelid FROM family JOIN pg_inherits i ON i.inhparent = family.oid
+		)
+		SELECT family.oid::regclass::text, c.relname::text, format_type(a.atttypid, -1)
+		FROM family JOIN pg_class c ON c.oid = family.oid JOIN pg_attribute a ON a.attrelid = family.oid
+		WHERE a.attname = $2 AND NOT a.attisdropped ORDER BY family.oid <> to_regclass($1), 1`, quoteIdent(s.Table), p.in.Column())
+	if err != nil {
+		return nil, err
 	}
-	return g, err
+	var all []guardedTable
+	err = eachRow(rows, func(cells ...string) {
+		all = append(all, guardedTable{name: cells[0], bare: cells[1], column: p.in.Column(), typ: cells[2], setting: p.cfg.setting()})
+	})
+	if err == nil && len(all) == 0 {
+		err = fmt.Errorf("%w: %s with the column %s", errNoTable, s.Table, p.in.Column())
+	}
+	return all, err
 }
 
 // value is the setting's. After a transaction it is empty and not NULL, so that is made
@@ -67,7 +80,7 @@ func (g guardedTable) statements() []string {
 		fmt.Sprintf("ALTER TABLE %s ALTER COLUMN %s SET DEFAULT %s", g.name, quoteIdent(g.column), g.stamp()),
 	}
 	statements = append(statements, g.policies(g.name)...)
-	index := quoteIdent(strings.Trim(g.name, `"`) + "_tenancy")
+	index := quoteIdent(g.bare + "_tenancy")
 	return append(statements, fmt.Sprintf(`
 		DO $$ BEGIN IF NOT %s THEN CREATE INDEX %s ON %s (%s); END IF; END $$`,
 		g.indexed(), index, g.name, quoteIdent(g.column)))
@@ -88,7 +101,7 @@ func (g guardedTable) policies(table string) []string {
 // indexed is the SQL for: an index of the table begins with the tenant column.
 func (g guardedTable) indexed() string {
 	return fmt.Sprintf(`EXISTS (SELECT 1 FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
-		WHERE i.indrelid = to_regclass('%s') AND i.indisvalid AND a.attname = '%s')`, g.name, g.column)
+		WHERE i.indrelid = to_regclass('%s') AND i.indisvalid AND a.attname = '%s')`, strings.ReplaceAll(g.name, "'", "''"), strings.ReplaceAll(g.column, "'", "''"))
 }
 
 // differences compares the table with what it should be. Expressions are compared as

@@ -65,13 +65,6 @@ func (r RLS) Install(in *tenancy.Installation) (tenancy.Provider, error) {
 			return nil, err
 		}
 	}
-	base, err := in.Base()
-	if err != nil {
-		return nil, err
-	}
-	if err := p.Attest(context.Background(), base); err != nil {
-		return nil, err
-	}
 	return p, nil
 }
 
@@ -121,7 +114,7 @@ func (p *policies) Provision(ctx context.Context, t tenancy.Tenant) error {
 		if err := p.in.Migrate(ctx, tx, tenancy.Binding{Filter: tenancy.FilterRequired}, p.in.Models()); err != nil {
 			return err
 		}
-		if err := p.Attest(ctx, tx); err != nil {
+		if err := p.Attest(ctx, tx, p.in.Owned()); err != nil {
 			return err
 		}
 		return p.Protect(ctx, tx)
@@ -168,15 +161,21 @@ func (p *policies) Lacking(ctx context.Context, tx gorm.ConnPool) ([]string, err
 }
 
 func (p *policies) lacking(ctx context.Context, tx gorm.ConnPool, s *schema.Schema) ([]string, error) {
-	g, err := p.guarded(ctx, tx, s)
+	tables, err := p.guarded(ctx, tx, s)
 	if err != nil {
 		return nil, err
 	}
-	differences, err := g.differences(ctx, tx)
-	if err != nil || len(differences) == 0 {
-		return nil, err
+	var statements []string
+	for _, g := range tables {
+		differences, err := g.differences(ctx, tx)
+		if err != nil {
+			return nil, err
+		}
+		if len(differences) > 0 {
+			statements = append(statements, g.statements()...)
+		}
 	}
-	return g.statements(), nil
+	return statements, nil
 }
 
 // Destroy deletes the tenant's rows, children first, and counts what is left.
@@ -281,24 +280,26 @@ func (p *policies) compare(ctx context.Context, base beginner) ([]string, error)
 	if err != nil {
 		return nil, err
 	}
-	inexact, err := p.inexact(ctx, tx)
+	held, err := heldColumns(ctx, p.in, tx, p.in.Owned())
 	if err != nil {
 		return nil, err
 	}
-	differences = append(differences, inexact...)
+	differences = append(differences, p.inexact(held, p.in.Owned())...)
 	for _, s := range owned {
-		g, err := p.guarded(ctx, tx, s)
+		tables, err := p.guarded(ctx, tx, s)
 		if errors.Is(err, errNoTable) {
 			continue // pending says so
 		}
 		if err != nil {
 			return nil, err
 		}
-		found, err := g.differences(ctx, tx)
-		if err != nil {
-			return nil, err
+		for _, g := range tables {
+			found, err := g.differences(ctx, tx)
+			if err != nil {
+				return nil, err
+			}
+			differences = append(differences, found...)
 		}
-		differences = append(differences, found...)
 	}
 	return differences, nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gormtenancy/tenancy"
 	"github.com/gormtenancy/tenancy/internal/ddl"
+	"github.com/gormtenancy/tenancy/scopes"
 )
 
 // Shared keeps all tenants in the same tables, told apart by the tenant column alone,
@@ -37,15 +38,7 @@ func (Shared) Name() string { return "shared" }
 // Install implements [tenancy.Strategy].
 func (Shared) Install(in *tenancy.Installation) (tenancy.Provider, error) {
 	in.RequireColumn()
-	s := &shared{in: in}
-	base, err := in.Base()
-	if err != nil {
-		return nil, err
-	}
-	if err := s.Attest(context.Background(), base); err != nil {
-		return nil, err
-	}
-	return s, nil
+	return &shared{in: in}, nil
 }
 
 type shared struct{ in *tenancy.Installation }
@@ -68,13 +61,13 @@ func (s *shared) Provision(ctx context.Context, t tenancy.Tenant) error {
 		return err
 	}
 	return ddl.Exclusive(ctx, base, s.in.Dialect(), s.Group(t), func(tx gorm.ConnPool) error {
-		if err := s.Attest(ctx, tx); err != nil { // a foreign key needs it to be one and the same
+		if err := s.Attest(ctx, tx, s.in.Owned()); err != nil { // a foreign key needs it to be one and the same
 			return err
 		}
 		if err := s.in.Migrate(ctx, tx, sharedBinding, s.in.Models()); err != nil {
 			return err
 		}
-		return s.Attest(ctx, tx) // of what was made just now: a type may name its own
+		return s.Attest(ctx, tx, s.in.Owned()) // of what was made just now: a type may name its own
 	})
 }
 
@@ -116,11 +109,11 @@ func (s *shared) Verify(ctx context.Context, t tenancy.Tenant) error {
 	if err != nil {
 		return err
 	}
-	inexact, err := s.inexact(ctx, base)
+	held, err := heldColumns(ctx, s.in, base, s.in.Owned())
 	if err != nil {
 		return err
 	}
-	return drifted(t, slices.Concat(orphans, crossing, inexact))
+	return drifted(t, slices.Concat(orphans, crossing, s.inexact(held, s.in.Owned())))
 }
 
 // orphans finds rows that belong to nobody.
@@ -131,10 +124,8 @@ func (s *shared) orphans(db *gorm.DB) ([]string, error) {
 	}
 	var found []string
 	for _, owned := range ordered {
-		column := clause.Column{Table: clause.CurrentTable, Name: s.in.Column()}
-		unset := clause.Or(clause.Eq{Column: column}, clause.Eq{Column: column, Value: unsetValue(owned, s.in.Column())})
 		var rows int64
-		if err := db.Table(owned.Table).Where(unset).Count(&rows).Error; err != nil {
+		if err := db.Table(owned.Table).Where(s.unset(owned)).Count(&rows).Error; err != nil {
 			return nil, err
 		}
 		if rows > 0 {
@@ -144,12 +135,18 @@ func (s *shared) orphans(db *gorm.DB) ([]string, error) {
 	return found, nil
 }
 
-// unsetValue is what a tenant column holds that was never set.
-func unsetValue(owned *schema.Schema, column string) any {
-	if field := owned.LookUpField(column); field != nil && field.DataType != schema.String {
-		return 0
+// unset is the condition that the tenant column was never set.
+func (s *shared) unset(owned *schema.Schema) clause.Expression {
+	column := clause.Column{Table: clause.CurrentTable, Name: s.in.Column()}
+	zero := map[scopes.Form]any{scopes.Text: "", scopes.Integer: 0}
+	form := scopes.Text
+	if field := owned.LookUpField(s.in.Column()); field != nil {
+		form = scopes.FormOf(field)
 	}
-	return ""
+	if value, ok := zero[form]; ok {
+		return clause.Or(clause.Eq{Column: column}, clause.Eq{Column: column, Value: value})
+	}
+	return clause.Eq{Column: column}
 }
 
 // crossing finds rows of the tenant that refer to rows of others.

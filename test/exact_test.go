@@ -1,12 +1,14 @@
 package test
 
 import (
+	"database/sql"
 	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
 
+	"github.com/mattn/go-sqlite3"
 	"gorm.io/driver/mysql"
 	"gorm.io/driver/postgres"
 	"gorm.io/driver/sqlite"
@@ -31,6 +33,14 @@ type (
 		ID       int64
 		TenantID string `gorm:"type:uuid"`
 	}
+	blankToken struct {
+		ID       int64
+		TenantID string `gorm:"type: UUID"`
+	}
+	bytesToken struct {
+		ID       int64
+		TenantID []byte
+	}
 	bigintToken struct {
 		ID       int64
 		TenantID string `gorm:"type:bigint"`
@@ -51,6 +61,8 @@ type (
 
 func (token) TableName() string        { return "tokens" }
 func (uuidToken) TableName() string    { return "tokens" }
+func (blankToken) TableName() string   { return "tokens" }
+func (bytesToken) TableName() string   { return "tokens" }
 func (bigintToken) TableName() string  { return "tokens" }
 func (countedToken) TableName() string { return "tokens" }
 func (citextToken) TableName() string  { return "tokens" }
@@ -66,7 +78,9 @@ type exactKind struct {
 var (
 	exactSQLite = exactKind{"sqlite/shared", strategies.Shared{}, func(t *testing.T) func() gorm.Dialector {
 		path := filepath.Join(t.TempDir(), "base.db")
-		return func() gorm.Dialector { return sqlite.Open(baseDSN(path)) }
+		return func() gorm.Dialector {
+			return sqlite.New(sqlite.Config{DriverName: dashlessSQLite, DSN: baseDSN(path)})
+		}
 	}}
 	exactMySQL = exactKind{"mysql/shared", strategies.Shared{}, func(t *testing.T) func() gorm.Dialector {
 		dsn := servers.NewMySQL(t).DSN
@@ -76,6 +90,19 @@ var (
 	exactRLS   = exactKind{"postgres/rls", strategies.RLS{}, openExactPG}
 	exactKinds = []exactKind{exactSQLite, exactMySQL, exactPG, exactRLS}
 )
+
+// dashlessSQLite is a driver with a collation that passes over dashes.
+const dashlessSQLite = "dashless sqlite3"
+
+var _ = registeredDashless()
+
+func registeredDashless() bool {
+	plain := func(s string) string { return strings.ReplaceAll(s, "-", "") }
+	sql.Register(dashlessSQLite, &sqlite3.SQLiteDriver{ConnectHook: func(conn *sqlite3.SQLiteConn) error {
+		return conn.RegisterCollation("dashless", func(a, b string) int { return strings.Compare(plain(a), plain(b)) })
+	}})
+	return true
+}
 
 func openExactPG(t *testing.T) func() gorm.Dialector {
 	server := newPG(t)
@@ -125,19 +152,19 @@ func (s *exactSite) handle(t *testing.T) *gorm.DB {
 }
 
 // use installs the strategy on a new handle.
-func (s *exactSite) use(t *testing.T, model any) (*gorm.DB, error) {
+func (s *exactSite) use(t *testing.T, models ...any) (*gorm.DB, error) {
 	t.Helper()
 	db := s.handle(t)
-	err := db.Use(tenancy.Plugin(tenancy.Config{Strategy: s.strategy, Models: []any{model}}))
+	err := db.Use(tenancy.Plugin(tenancy.Config{Strategy: s.strategy, Models: models}))
 	if err == nil {
 		t.Cleanup(func() { must(t, tenancy.Close(db)) })
 	}
 	return db, err
 }
 
-func (s *exactSite) tool(t *testing.T, model any) *migrate.Migrator {
+func (s *exactSite) tool(t *testing.T, models ...any) *migrate.Migrator {
 	t.Helper()
-	db, err := s.use(t, model)
+	db, err := s.use(t, models...)
 	must(t, err)
 	m, err := migrate.New(db)
 	must(t, err)
@@ -161,6 +188,8 @@ func TestExactColumns(t *testing.T) {
 		{exactSQLite, "", &token{}, fine},
 		{exactSQLite, "text COLLATE NOCASE", &token{}, two},
 		{exactSQLite, "text COLLATE nocase", &nocaseToken{}, two},
+		{exactSQLite, "text COLLATE NOCASE GENERATED ALWAYS AS ('acme')", &token{}, two},
+		{exactSQLite, "text COLLATE dashless", &token{}, two},
 		{exactSQLite, "real", &token{}, two},
 		{exactSQLite, "integer", &token{}, spellings},
 		{exactSQLite, "integer", &countedToken{}, fine},
@@ -173,6 +202,8 @@ func TestExactColumns(t *testing.T) {
 		{exactMySQL, "varbinary(40)", &token{}, fine},
 		{exactMySQL, "varchar(40) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci", &token{}, two},
 		{exactMySQL, "enum('acme') CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci", &token{}, two},
+		{exactMySQL, "enum('acme') CHARACTER SET utf8mb4 COLLATE utf8mb4_bin", &token{}, two}, // '1' is 'acme'
+		{exactMySQL, "set('acme') CHARACTER SET utf8mb4 COLLATE utf8mb4_bin", &token{}, two},
 		{exactMySQL, "double", &token{}, two},
 		{exactMySQL, "bigint unsigned", &token{}, spellings},
 		{exactMySQL, "bigint", &bigintToken{}, fine},
@@ -183,16 +214,22 @@ func TestExactColumns(t *testing.T) {
 		{exactPG, "text", &token{}, fine},
 		{exactPG, "varchar(40)", &token{}, fine},
 		{exactPG, "exactly", &token{}, fine},
-		{exactPG, "customer", &token{}, fine},
+		{exactPG, "customer", &token{}, two}, // as the documents say: text, uuid or an integer
 		{exactPG, `text COLLATE "C"`, &token{}, fine},
 		{exactPG, "text COLLATE caseless", &token{}, two},
 		{exactPG, "citext", &citextToken{}, two},
 		{exactPG, "loosely", &token{}, two},
-		{exactPG, "numeric", &token{}, two},
+		{exactPG, "char(40)", &token{}, fine}, // no ID ends with a space
+		{exactPG, "name", &token{}, two},      // cuts what is longer
+		{exactPG, "bytea", &token{}, spellings},
+		{exactPG, "bytea", &bytesToken{}, fine},
+		{exactPG, "numeric", &token{}, spellings},
+		{exactPG, "numeric(20)", &countedToken{}, fine},
 		{exactPG, "bigint", &token{}, spellings},
 		{exactPG, "bigint", &countedToken{}, fine},
 		{exactPG, "uuid", &token{}, spellings},
 		{exactPG, "uuid", &uuidToken{}, fine},
+		{exactPG, "uuid", &blankToken{}, fine},
 
 		{exactRLS, "text", &token{}, fine},
 		{exactRLS, "uuid", &token{}, fine}, // the policies compare its text
@@ -201,7 +238,8 @@ func TestExactColumns(t *testing.T) {
 		{exactRLS, "text COLLATE caseless", &token{}, two},
 		{exactRLS, "citext", &citextToken{}, two},
 		{exactRLS, "loosely", &token{}, two},
-		{exactRLS, "numeric", &token{}, two},
+		{exactRLS, "numeric", &countedToken{}, two}, // 1 has more texts than one
+		{exactRLS, "char(40)", &token{}, fine},
 	} {
 		t.Run(fmt.Sprintf("%s/%s/%T", c.kind.name, c.column, c.model), func(t *testing.T) {
 			t.Parallel()
@@ -260,7 +298,7 @@ func TestExactSpellings(t *testing.T) {
 		others []string
 	}{
 		"uuid":   {&uuidToken{}, id, []string{"00C0FFEE-0000-4000-8000-00000000ABCD", "00c0ffee0000400080000000" + "0000abcd", "{" + id + "}"}},
-		"bigint": {&bigintToken{}, "42", []string{"042", "42.0", "+42", "42abc", "4.2e1", "0x2a"}},
+		"bigint": {&bigintToken{}, "42", []string{"042", "42.0", "+42", "42abc", "4.2e1", "0x2a", "9223372036854775808"}},
 	}
 	for _, k := range exactKinds {
 		for name, c := range spelled {
@@ -268,13 +306,15 @@ func TestExactSpellings(t *testing.T) {
 				t.Parallel()
 				s := k.site(t)
 				s.knows(t, name)
-				must(t, s.tool(t, c.model).Provision(t.Context(), tenancy.Tenant{ID: c.id}))
+				m := s.tool(t, c.model)
+				must(t, m.Provision(t.Context(), tenancy.Tenant{ID: c.id}))
 				db, err := s.use(t, c.model)
 				must(t, err)
 				as := func(id string) *gorm.DB {
 					return db.WithContext(tenancy.WithTenant(t.Context(), tenancy.Tenant{ID: id})).Model(c.model)
 				}
 				must(t, as(c.id).Create(map[string]any{"id": 1}).Error)
+				must(t, m.Verify(t.Context(), tenancy.Tenant{ID: c.id}))
 				var n int64
 				must(t, as(c.id).Count(&n).Error)
 				if n != 1 {

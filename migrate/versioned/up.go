@@ -293,12 +293,6 @@ type protector interface {
 	Protect(ctx context.Context, tx gorm.ConnPool) error
 }
 
-// attester is a provider whose wall is the tables' tenant column.
-type attester interface {
-	// Attest fails with [tenancy.ErrConfig] where two IDs may be one in that column.
-	Attest(ctx context.Context, pool gorm.ConnPool) error
-}
-
 // protectTimeout bounds protect once its context has ended.
 const protectTimeout = 30 * time.Second
 
@@ -322,7 +316,7 @@ func (m *Migrator) protect(ctx context.Context, t tenancy.Tenant, b tenancy.Bind
 		return err
 	}
 	guard, guarded := tier.Provider.(protector)
-	columns, attested := tier.Provider.(attester)
+	columns, attested := tier.Provider.(tenancy.Attester)
 	if !guarded && !attested {
 		return nil
 	}
@@ -340,5 +334,5 @@ func (m *Migrator) protect(ctx context.Context, t tenancy.Tenant, b tenancy.Bind
 	if !attested { // after that: what protects the tables stays
 		return nil
 	}
-	return columns.Attest(ctx, pool)
+	return columns.Attest(ctx, pool, m.in.Owned())
 }
