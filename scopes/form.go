@@ -34,6 +34,8 @@ func FormOf(field *schema.Field) Form {
 		return UUID
 	case t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8:
 		return Bytes
+	case t.Kind() >= reflect.Int && t.Kind() <= reflect.Uint64:
+		return Integer
 	default:
 		return declared(field.DataType)
 	}

@@ -1,6 +1,7 @@
 package scopes_test
 
 import (
+	"math/big"
 	"strings"
 	"sync"
 	"testing"
@@ -20,6 +21,10 @@ func TestFormOf(t *testing.T) {
 			D *string
 			E string `gorm:"type:interval"`
 		}{},
+		scopes.Bytes: &struct {
+			A []byte
+			B []byte `gorm:"type:varchar(40)"`
+		}{},
 		scopes.UUID: &struct {
 			A string `gorm:"type:uuid"`
 			B string `gorm:"type:UNIQUEIDENTIFIER NOT NULL"`
@@ -33,6 +38,7 @@ func TestFormOf(t *testing.T) {
 			D int64
 			E *uint
 			F string `gorm:"type:numeric(20)"`
+			G uint32 `gorm:"type:oid"`
 		}{},
 	} {
 		s, err := schema.Parse(model, &sync.Map{}, schema.NamingStrategy{})
@@ -47,7 +53,7 @@ func TestFormOf(t *testing.T) {
 
 // FuzzSpellings: whatever a column of a type would read, an ID is taken in one spelling alone.
 func FuzzSpellings(f *testing.F) {
-	for _, id := range []string{"42", "042", "-7", "-0", "0", "1e3", "12345678-1234-1234-1234-1234567890ab", "12345678-1234-1234-1234-1234567890AB", "１２"} {
+	for _, id := range []string{"42", "042", "-7", "-0", "0", "1e3", "9223372036854775807", "9223372036854775808", "12345678-1234-1234-1234-1234567890ab", "12345678-1234-1234-1234-1234567890AB", "１２"} {
 		f.Add(id)
 	}
 	db := open(f, &byDeclaredNumber{}, &byDeclaredUUID{})
@@ -57,6 +63,9 @@ func FuzzSpellings(f *testing.F) {
 		}
 		digits := strings.TrimPrefix(id, "-")
 		number := strings.Trim(digits, "0123456789") == "" && digits != "" && digits[0] != '0'
+		if big, ok := new(big.Int).SetString(id, 10); ok && !big.IsInt64() {
+			number = false
+		}
 		if err := db.Scopes(scopes.Tenant(id)).Find(&[]byDeclaredNumber{}).Error; (err == nil) != number {
 			t.Errorf("the integer %q: %v", id, err)
 		}

@@ -23,7 +23,10 @@ import (
 //
 // Every owned table must have the tenant column; its type may be text, uuid or an
 // integer, and its collation a deterministic one: db.Use and Provision refuse a listed model's
-// table with another, in which acme and ACME may be one tenant, with [tenancy.ErrConfig]. Join tables that GORM makes itself are given the column.
+// table with another, in which acme and ACME may be one tenant, with [tenancy.ErrConfig]. Join
+// tables that GORM makes itself are given the column. Partitions, and tables that inherit from an
+// owned one, are given policies as well; one that is made later has none until the next Provision,
+// and Verify names it.
 //
 // Row-level security does not bind superusers, roles with BYPASSRLS, and owners of tables
 // without FORCE: db.Use refuses such a role. It protects against a statement that

@@ -29,7 +29,9 @@ import (
 // through the one that the database writes itself: gorm:"type:uuid". On MySQL and MariaDB the
 // column has a binary collation, as under most others acme and ACME are one tenant: tables that
 // Provision makes have it. On PostgreSQL, MySQL, MariaDB and SQLite, db.Use and Provision refuse
-// a listed model's table whose column is another with [tenancy.ErrConfig].
+// a listed model's table whose column is another with [tenancy.ErrConfig]; so does AutoMigrate
+// under a tenant. On MySQL and MariaDB an ID that such a column would cut, clamp or write with
+// other characters is [tenancy.ErrInvalidTenant]: an INSERT IGNORE would do that without an error.
 type Shared struct{}
 
 // Name returns "shared".
