@@ -67,7 +67,7 @@ func narrow(db *gorm.DB, column, id string) error {
 		if scope, err = New(field, id); err != nil {
 			return err
 		}
-		if err = Spelling(field, id); err != nil {
+		if err := Spelling(field, id); err != nil {
 			return err
 		}
 		if err := scope.Stamp(stmt); err != nil {

@@ -123,7 +123,7 @@ func rewriting(column string, owned []*schema.Schema) []string {
 		if field == nil {
 			continue
 		}
-		if _, rewrites := reflect.New(field.IndirectFieldType).Interface().(gorm.Valuer); rewrites {
+		if _, rewrites := reflect.TypeAssert[gorm.Valuer](reflect.New(field.IndirectFieldType)); rewrites {
 			found = append(found, fmt.Sprintf("the field %s of %s writes SQL of its own (GormValue), which may make one of two IDs; give it another type", field.Name, model.Name))
 		}
 	}

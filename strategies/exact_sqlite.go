@@ -63,7 +63,7 @@ func formsSQLite(kind string) []scopes.Form {
 		return []scopes.Form{scopes.Integer, scopes.UUID}
 	case has("CHAR"), has("CLOB"), has("TEXT"), has("BLOB"), kind == "":
 		return []scopes.Form{scopes.Text}
-	case has("REAL"), has("FLOA"), has("DOUB"):
+	case has("REAL"), has("FLOA"), has("DOUB"): //nolint:misspell // how SQLite looks for DOUBLE
 		return nil
 	default:
 		return []scopes.Form{scopes.Integer, scopes.UUID}
