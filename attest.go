@@ -3,6 +3,8 @@ package tenancy
 import (
 	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -31,7 +33,11 @@ func (in *Installation) attest(base gorm.ConnPool) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), attestTimeout)
 	defer cancel()
-	return in.complete(attester.Attest(ctx, base, in.Owned()), "use", Tenant{})
+	err := attester.Attest(ctx, base, in.Owned())
+	if known := (*Error)(nil); err != nil && !errors.As(err, &known) {
+		return fmt.Errorf("tenancy: use: the tenant columns cannot be looked at: %w", err)
+	}
+	return in.complete(err, "use", Tenant{})
 }
 
 // attestMade looks at the tables of values, which were made for a tenant.

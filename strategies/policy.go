@@ -106,7 +106,7 @@ func (g guardedTable) indexed() string {
 
 // differences compares the table with what it should be. Expressions are compared as
 // the server writes them, so the server is asked how it would write the right ones.
-func (g guardedTable) differences(ctx context.Context, tx gorm.ConnPool) ([]string, error) {
+func (g guardedTable) differences(ctx context.Context, tx gorm.ConnPool, right expectations) ([]string, error) {
 	var enabled, forced, active, indexed bool
 	err := tx.QueryRowContext(ctx, `
 		SELECT c.relrowsecurity, c.relforcerowsecurity, row_security_active(c.oid), `+g.indexed()+`
@@ -132,7 +132,7 @@ func (g guardedTable) differences(ctx context.Context, tx gorm.ConnPool) ([]stri
 	if err != nil {
 		return nil, err
 	}
-	expected, err := g.expected(ctx, tx)
+	expected, err := right.of(ctx, tx, g)
 	if err != nil {
 		return nil, err
 	}
@@ -147,6 +147,21 @@ func (g guardedTable) differences(ctx context.Context, tx gorm.ConnPool) ([]stri
 		}
 	}
 	return found, nil
+}
+
+// expectations are descriptions of tables that are as they should be, by the type of their
+// tenant column: all else is the same for each.
+type expectations map[string][]string
+
+func (e expectations) of(ctx context.Context, tx gorm.ConnPool, g guardedTable) ([]string, error) {
+	if lines, known := e[g.typ]; known {
+		return lines, nil
+	}
+	lines, err := g.expected(ctx, tx)
+	if err == nil {
+		e[g.typ] = lines
+	}
+	return lines, err
 }
 
 // expected describes a table that is as it should be: a temporary one, made to see.

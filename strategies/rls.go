@@ -146,6 +146,7 @@ func (p *policies) Lacking(ctx context.Context, tx gorm.ConnPool) ([]string, err
 		return nil, err
 	}
 	var all []string
+	right := expectations{}
 	for _, s := range owned {
 		there, err := scalar[bool](ctx, tx, "SELECT to_regclass($1) IS NOT NULL", quoteIdent(s.Table))
 		if err != nil {
@@ -154,7 +155,7 @@ func (p *policies) Lacking(ctx context.Context, tx gorm.ConnPool) ([]string, err
 		if !there {
 			continue
 		}
-		statements, err := p.lacking(ctx, tx, s)
+		statements, err := p.lacking(ctx, tx, s, right)
 		if err != nil {
 			return nil, err
 		}
@@ -163,14 +164,14 @@ func (p *policies) Lacking(ctx context.Context, tx gorm.ConnPool) ([]string, err
 	return all, nil
 }
 
-func (p *policies) lacking(ctx context.Context, tx gorm.ConnPool, s *schema.Schema) ([]string, error) {
+func (p *policies) lacking(ctx context.Context, tx gorm.ConnPool, s *schema.Schema, right expectations) ([]string, error) {
 	tables, err := p.guarded(ctx, tx, s)
 	if err != nil {
 		return nil, err
 	}
 	var statements []string
 	for _, g := range tables {
-		differences, err := g.differences(ctx, tx)
+		differences, err := g.differences(ctx, tx, right)
 		if err != nil {
 			return nil, err
 		}
@@ -288,6 +289,7 @@ func (p *policies) compare(ctx context.Context, base beginner) ([]string, error)
 		return nil, err
 	}
 	differences = append(differences, p.inexact(held, p.in.Owned())...)
+	right := expectations{}
 	for _, s := range owned {
 		tables, err := p.guarded(ctx, tx, s)
 		if errors.Is(err, errNoTable) {
@@ -297,7 +299,7 @@ func (p *policies) compare(ctx context.Context, base beginner) ([]string, error)
 			return nil, err
 		}
 		for _, g := range tables {
-			found, err := g.differences(ctx, tx)
+			found, err := g.differences(ctx, tx, right)
 			if err != nil {
 				return nil, err
 			}
