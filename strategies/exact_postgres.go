@@ -19,7 +19,7 @@ const columnsPostgres = `
 		FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
 		WHERE c.oid = ANY (SELECT to_regclass(quote_ident(name)) FROM unnest($1::text[]) AS name) AND a.attname = $2 AND NOT a.attisdropped
 	), made AS (
-		SELECT name, relation, type, base, collation FROM held
+		SELECT held.name, held.relation, held.type, held.base, held.collation FROM held
 		UNION ALL
 		SELECT made.name, made.relation, made.type, t.typbasetype, made.collation FROM made JOIN pg_type t ON t.oid = made.base WHERE t.typtype = 'd'
 	)
