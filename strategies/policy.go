@@ -33,11 +33,11 @@ var errNoTable = errors.New("no such table")
 func (p *policies) guarded(ctx context.Context, tx gorm.ConnPool, s *schema.Schema) ([]guardedTable, error) {
 	rows, err := tx.QueryContext(ctx, `
 		WITH RECURSIVE family AS (
-			SELECT to_regclass($1)::oid AS oid UNION SELECT i.inhrelid FROM family JOIN pg_inherits i ON i.inhparent = family.oid
+			SELECT to_regclass($1::text)::oid AS oid UNION SELECT i.inhrelid FROM family JOIN pg_inherits i ON i.inhparent = family.oid
 		)
-		SELECT family.oid::regclass::text, c.relname::text, format_type(a.atttypid, -1)
-		FROM family JOIN pg_class c ON c.oid = family.oid JOIN pg_attribute a ON a.attrelid = family.oid
-		WHERE a.attname = $2 AND NOT a.attisdropped ORDER BY family.oid <> to_regclass($1), 1`, quoteIdent(s.Table), p.in.Column())
+		SELECT CASE WHEN family.oid = to_regclass($1::text) THEN $1::text ELSE format('%I.%I', n.nspname, c.relname) END, c.relname::text, format_type(a.atttypid, -1)
+		FROM family JOIN pg_class c ON c.oid = family.oid JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = family.oid
+		WHERE a.attname = $2 AND NOT a.attisdropped ORDER BY family.oid <> to_regclass($1::text), 1`, quoteIdent(s.Table), p.in.Column())
 	if err != nil {
 		return nil, err
 	}
