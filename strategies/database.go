@@ -21,6 +21,7 @@ import (
 // A tenant may live on a server of its own: by DSNOf, or by [tenancy.Tenant.DSN], which
 // names the tenant's own database; where it names none, and for all others, the database
 // is called by Prefix and the tenant. [tenancy.Tenant.Schema] is the exact name instead.
+// All servers are of one product, as GORM's dialect is: MySQL and MariaDB do not mix.
 // Such names are made of letters, digits and underscores, whatever the tenant's ID. On MySQL no
 // two of them may differ in case or accents alone, whether the server takes those for one or not.
 //
