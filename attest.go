@@ -40,7 +40,8 @@ func (in *Installation) attest(base gorm.ConnPool) error {
 	return in.complete(err, "use", Tenant{})
 }
 
-// attestMade looks at the tables of values, which were made for a tenant.
+// attestMade looks at the tables of values, and of all that hangs on them, which were made for a
+// tenant.
 func (in *Installation) attestMade(ctx context.Context, pool gorm.ConnPool, t Tenant, values []any) error {
 	tier, err := in.TierOf(t)
 	if err != nil {
@@ -54,18 +55,16 @@ func (in *Installation) attestMade(ctx context.Context, pool gorm.ConnPool, t Te
 	if err != nil {
 		return err
 	}
-	for _, s := range schemas {
-		in.models.of(s.Table, s)
-	}
-	return attester.Attest(ctx, pool, schemas)
+	made := slices.DeleteFunc(reachable(schemas), func(s *schema.Schema) bool { return in.models.of(s.Table, s).shared })
+	return attester.Attest(ctx, pool, made)
 }
 
-// Owned returns the schemas of the owned models that are known, of all that hang on them, and of
-// the join tables between. Of two models of one table it is the one that statements are narrowed by.
+// Owned returns the schemas of the owned models of the configuration, of all that hang on them, and
+// of the join tables between. Of two models of one table it is the one that statements are narrowed by.
 func (in *Installation) Owned() []*schema.Schema {
 	var owned []*schema.Schema
 	in.models.tables.Range(func(_, value any) bool {
-		if known := value.(*model); !known.shared && known.schema != nil {
+		if known := value.(*model); known.listed && !known.shared {
 			owned = append(owned, known.schema)
 		}
 		return true

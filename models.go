@@ -16,6 +16,7 @@ import (
 type model struct {
 	table  string                                // logical name
 	shared bool                                  // common to all tenants
+	listed bool                                  // in the configuration, or hangs on what is
 	schema *schema.Schema                        // nil for a table that no model is known for
 	column *schema.Field                         // the tenant column; nil where there is none
 	check  atomic.Pointer[func(id string) error] // see Admit
@@ -136,18 +137,31 @@ func (m *models) load(db *gorm.DB, cfg Config) error {
 		}
 		m.add(s, false)
 	}
+	m.tables.Range(func(_, value any) bool {
+		value.(*model).listed = true
+		return true
+	})
 	return nil
 }
 
-// checkColumns refuses owned tables that have no tenant column.
+// checkColumns refuses owned tables that have no tenant column, or are in a schema that nobody
+// looks at.
 func (m *models) checkColumns() error {
-	var missing []string
+	var missing, elsewhere []string
 	m.tables.Range(func(_, value any) bool {
-		if known := value.(*model); !known.shared && known.column == nil {
+		switch known := value.(*model); {
+		case known.shared:
+		case known.column == nil:
 			missing = append(missing, known.table)
+		case strings.Contains(known.table, "."):
+			elsewhere = append(elsewhere, known.table)
 		}
 		return true
 	})
+	if len(elsewhere) > 0 {
+		slices.Sort(elsewhere)
+		return configError("owned models name a schema in their tables %s; name the tables alone, or list the models in Config.Shared if they are common to all tenants", strings.Join(elsewhere, ", "))
+	}
 	if len(missing) == 0 {
 		return nil
 	}

@@ -85,10 +85,10 @@ func refused(inexact []string) error {
 func (s *shared) inexact(held []heldColumn, owned []*schema.Schema) []string {
 	found := rewriting(s.in.Column(), owned)
 	for _, model := range owned {
-		field := model.LookUpField(s.in.Column())
+		form := formOf(model, s.in.Column())
 		for _, c := range held {
 			switch {
-			case field == nil || !strings.EqualFold(c.table, model.Table) || c.tells(scopes.FormOf(field)):
+			case !strings.EqualFold(c.table, model.Table) || c.tells(form):
 			case len(c.forms) == 0:
 				found = append(found, c.loose(s.in.Column()))
 			default:
@@ -97,6 +97,15 @@ func (s *shared) inexact(held []heldColumn, owned []*schema.Schema) []string {
 		}
 	}
 	return found
+}
+
+// formOf is the form of a model's tenant column. A join table that was made without one has that
+// of any text.
+func formOf(model *schema.Schema, column string) scopes.Form {
+	if field := model.LookUpField(column); field != nil {
+		return scopes.FormOf(field)
+	}
+	return scopes.Text
 }
 
 // inexact lists the tenant columns that take two IDs for one. The policies let a value through

@@ -3,7 +3,8 @@ package strategies
 import (
 	"context"
 	"fmt"
-	"math"
+	"math/big"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -51,7 +52,7 @@ func heldMySQL(ctx context.Context, pool gorm.ConnPool, tables []string, column 
 // collation. None: it takes different texts for equal, or nobody has looked.
 func formsMySQL(base string) []scopes.Form {
 	switch base {
-	case "char", "varchar", "tinytext", "text", "mediumtext", "longtext", "varbinary", "tinyblob", "blob", "mediumblob", "longblob":
+	case "char", "varchar", "tinytext", "text", "mediumtext", "longtext", "binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob":
 		return []scopes.Form{scopes.Text}
 	case "uuid":
 		return []scopes.Form{scopes.UUID}
@@ -67,14 +68,22 @@ func formsMySQL(base string) []scopes.Form {
 // sql_mode is not strict (https://dev.mysql.com/doc/refman/8.4/en/sql-mode.html#sql-mode-strict).
 func holdsMySQL(column, table, kind, length, charset, client string) func(id string) error {
 	longest, _ := strconv.Atoi(length)
-	smallest, largest, whole := rangeMySQL(kind)
 	known := min(highestMySQL(charset), highestMySQL(client))
+	measure := utf8.RuneCountInString
+	if charset == "binary" {
+		measure = func(id string) int { return len(id) }
+	}
+	fits := func(id string) bool {
+		return longest == 0 || measure(id) <= longest && !strings.ContainsFunc(id, func(r rune) bool { return r > known })
+	}
+	if smallest, largest := rangeMySQL(kind); largest != nil {
+		fits = func(id string) bool {
+			n, ok := new(big.Int).SetString(id, 10)
+			return ok && n.Cmp(smallest) >= 0 && n.Cmp(largest) <= 0
+		}
+	}
 	return func(id string) error {
-		switch n, err := strconv.ParseInt(id, 10, 64); {
-		case whole && (err != nil || n < smallest || n > largest):
-		case !whole && longest > 0 && utf8.RuneCountInString(id) > longest:
-		case !whole && strings.ContainsFunc(id, func(r rune) bool { return r > known }):
-		default:
+		if fits(id) {
 			return nil
 		}
 		return fmt.Errorf("column %q of %s (%s) cannot hold the ID %q as it is; make it as wide as IDs are, in utf8mb4, also for the connection", column, table, kind, id)
@@ -83,33 +92,44 @@ func holdsMySQL(column, table, kind, length, charset, client string) func(id str
 
 // highestMySQL is the highest character that texts of a character set may have for sure.
 func highestMySQL(charset string) rune {
-	const plane = 0xFFFF
+	const plane, ascii = 0xFFFF, 0x7F
 	switch charset {
 	case "utf8mb4", "binary":
 		return utf8.MaxRune
 	case "utf8", "utf8mb3":
 		return plane
 	default:
-		return 0x7F //nolint:mnd // ASCII
+		return ascii
 	}
 }
 
-// rangeMySQL returns the range of a type of whole numbers, as far as an int64 reaches.
-func rangeMySQL(kind string) (smallest, largest int64, whole bool) {
-	name, _, _ := strings.Cut(kind, "(")
-	name, _, _ = strings.Cut(name, " ")
-	size := slices.Index([]string{"tinyint", "smallint", "mediumint", "int"}, strings.ToLower(name))
-	const octet = 8
-	switch bits := octet * (size + 1); {
-	case strings.EqualFold(name, "bigint") && strings.Contains(kind, "unsigned"):
-		return 0, math.MaxInt64, true
-	case strings.EqualFold(name, "bigint"):
-		return math.MinInt64, math.MaxInt64, true
-	case size < 0:
-		return 0, 0, false
-	case strings.Contains(kind, "unsigned"):
-		return 0, 1<<bits - 1, true
-	default:
-		return -1 << (bits - 1), 1<<(bits-1) - 1, true
+// rangeMySQL returns the range of a type of numbers, as information_schema writes it: "int(10)
+// unsigned", "decimal(5,0)". nil: it is another type.
+func rangeMySQL(kind string) (smallest, largest *big.Int) {
+	parts := numberMySQL.FindStringSubmatch(strings.ToLower(kind))
+	if parts == nil {
+		return nil, nil
 	}
+	one, unsigned := big.NewInt(1), strings.Contains(parts[4], "unsigned")
+	if parts[1] == "decimal" {
+		digits, _ := strconv.ParseInt(parts[2], 10, 64)
+		scale, _ := strconv.ParseInt(parts[3], 10, 64)
+		largest = new(big.Int).Exp(big.NewInt(10), big.NewInt(digits-scale), nil) //nolint:mnd // digits are decimal
+		largest.Sub(largest, one)
+		smallest = new(big.Int).Neg(largest)
+	} else {
+		bits := map[string]uint{"tinyint": 8, "smallint": 16, "mediumint": 24, "int": 32, "bigint": 64}[parts[1]]
+		if !unsigned {
+			bits--
+		}
+		largest = new(big.Int).Lsh(one, bits)
+		smallest = new(big.Int).Neg(largest)
+		largest.Sub(largest, one)
+	}
+	if unsigned {
+		smallest = new(big.Int)
+	}
+	return smallest, largest
 }
+
+var numberMySQL = regexp.MustCompile(`^(tinyint|smallint|mediumint|int|bigint|decimal)(?:\((\d+)(?:,(\d+))?\))?(.*)$`)

@@ -3,6 +3,7 @@ package strategies
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"gorm.io/gorm"
 
@@ -14,7 +15,7 @@ import (
 // (https://www.postgresql.org/docs/current/collation.html#COLLATION-NONDETERMINISTIC).
 const columnsPostgres = `
 	WITH RECURSIVE held AS (
-		SELECT c.relname::text AS name, c.oid::regclass::text AS relation, format_type(a.atttypid, NULL) AS type, a.atttypid AS base,
+		SELECT c.relname::text AS name, c.oid::regclass::text AS relation, format_type(a.atttypid, a.atttypmod) AS type, a.atttypid AS base,
 		       coalesce((SELECT o.collname::text FROM pg_collation o WHERE o.oid = a.attcollation AND NOT o.collisdeterministic), '') AS collation
 		FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
 		WHERE c.oid = ANY (SELECT to_regclass(quote_ident(name)) FROM unnest($1::text[]) AS name) AND a.attname = $2 AND NOT a.attisdropped
@@ -37,6 +38,9 @@ func heldPostgres(ctx context.Context, pool gorm.ConnPool, tables []string, colu
 			table: cells[0], base: cells[4], says: "type " + cells[2], forms: formsPostgres(cells[4]), folds: cells[5] == "true",
 			cure: fmt.Sprintf("say text in the model, too, and ALTER TABLE %s ALTER COLUMN %[2]s TYPE text USING %[2]s::text, while the policies, foreign keys and views that use it are dropped", cells[1], quoteIdent(column)),
 		}
+		if strings.Contains(c.says, ",-") { // numeric rounds before the point
+			c.forms = nil
+		}
 		if collation := cells[3]; collation != "" {
 			c.says, c.forms, c.folds = "collation "+collation, nil, true
 		}
@@ -55,7 +59,7 @@ func formsPostgres(base string) []scopes.Form {
 		return []scopes.Form{scopes.Bytes}
 	case "uuid":
 		return []scopes.Form{scopes.UUID}
-	case "int2", "int4", "int8", "oid", "numeric":
+	case "int2", "int4", "int8", "numeric":
 		return []scopes.Form{scopes.Integer}
 	default:
 		return nil

@@ -37,7 +37,7 @@ func heldSQLite(ctx context.Context, pool gorm.ConnPool, tables []string, column
 }
 
 // lookalikes are IDs that some collation or other takes for one.
-var lookalikes = []string{"acme", "ACME", "ac me", "ac-me", "ac_me", "ac.me", "ac/me", "acmé", "\uff41cme", "1", "01", "1.0", "１", "ß", "ss", "i", "İ", "ı"}
+var lookalikes = []string{"acme", "ACME", "ac me", "ac-me", "ac_me", "ac.me", "ac/me", "acmé", "acme\u0301", "\uff41cme", "1", "01", "1.0", "１", "ß", "ss", "i", "İ", "ı"}
 
 // toldApart lets SQLite compare texts as it compares those in a column: where selects are
 // united, by the collation of the first (https://www.sqlite.org/lang_select.html#compound_select_statements).

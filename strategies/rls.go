@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"gorm.io/gorm"
-	"gorm.io/gorm/schema"
 
 	"github.com/gormtenancy/tenancy"
 	"github.com/gormtenancy/tenancy/internal/ddl"
@@ -25,8 +24,9 @@ import (
 // integer, and its collation a deterministic one: db.Use and Provision refuse a listed model's
 // table with another, in which acme and ACME may be one tenant, with [tenancy.ErrConfig]. Join
 // tables that GORM makes itself are given the column. Partitions, and tables that inherit from an
-// owned one, are given policies as well; one that is made later has none until the next Provision,
-// and Verify names it.
+// owned one, are given policies as well, where the role owns them; one that is made later has none
+// until the next Provision. Verify names those that the role may use and that have none, and the
+// tables above. It takes two connections at a time.
 //
 // Row-level security does not bind superusers, roles with BYPASSRLS, and owners of tables
 // without FORCE: db.Use refuses such a role. It protects against a statement that
@@ -141,42 +141,25 @@ func (p *policies) Protect(ctx context.Context, tx gorm.ConnPool) error {
 
 // Lacking lists the statements that Protect would send. tx is a transaction.
 func (p *policies) Lacking(ctx context.Context, tx gorm.ConnPool) ([]string, error) {
-	owned, err := p.in.Ordered()
-	if err != nil {
-		return nil, err
-	}
-	var all []string
-	right := expectations{}
-	for _, s := range owned {
-		there, err := scalar[bool](ctx, tx, "SELECT to_regclass($1) IS NOT NULL", quoteIdent(s.Table))
-		if err != nil {
-			return nil, err
-		}
-		if !there {
-			continue
-		}
-		statements, err := p.lacking(ctx, tx, s, right)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, statements...)
-	}
-	return all, nil
-}
-
-func (p *policies) lacking(ctx context.Context, tx gorm.ConnPool, s *schema.Schema, right expectations) ([]string, error) {
-	tables, err := p.guarded(ctx, tx, s)
+	tables, err := p.found(ctx, tx)
 	if err != nil {
 		return nil, err
 	}
 	var statements []string
-	for _, g := range tables {
-		differences, err := g.differences(ctx, tx, right)
+	right := expectations{}
+	for _, t := range tables {
+		if t.typ == "" {
+			return nil, fmt.Errorf("the table %s has no column %s", t.name, t.column)
+		}
+		if !t.mine {
+			continue
+		}
+		expected, err := right.of(ctx, tx, t.guardedTable)
 		if err != nil {
 			return nil, err
 		}
-		if len(differences) > 0 {
-			statements = append(statements, g.statements()...)
+		if len(t.differences(expected)) > 0 {
+			statements = append(statements, t.statements()...)
 		}
 	}
 	return statements, nil
@@ -280,33 +263,42 @@ func (p *policies) compare(ctx context.Context, base beginner) ([]string, error)
 	if err != nil {
 		return nil, err
 	}
-	owned, err := p.in.Ordered()
-	if err != nil {
-		return nil, err
-	}
 	held, err := heldColumns(ctx, p.in, tx, p.in.Owned())
 	if err != nil {
 		return nil, err
 	}
 	differences = append(differences, p.inexact(held, p.in.Owned())...)
+	tables, err := p.found(ctx, tx)
+	if err != nil {
+		return nil, err
+	}
+	open, err := p.unguarded(ctx, tx, tables)
+	return append(differences, open...), err
+}
+
+// unguarded says how tables differ from what they should be.
+func (p *policies) unguarded(ctx context.Context, tx gorm.ConnPool, tables []foundTable) ([]string, error) {
+	var differences []string
 	right := expectations{}
-	for _, s := range owned {
-		tables, err := p.guarded(ctx, tx, s)
-		if errors.Is(err, errNoTable) {
+	for _, t := range tables {
+		if t.typ == "" {
 			continue // pending says so
 		}
+		expected, err := right.of(ctx, tx, t.guardedTable)
 		if err != nil {
 			return nil, err
 		}
-		for _, g := range tables {
-			found, err := g.differences(ctx, tx, right)
-			if err != nil {
-				return nil, err
-			}
-			differences = append(differences, found...)
+		found := t.differences(expected)
+		if len(found) > 0 && !t.mine {
+			found = []string{fmt.Sprintf("table %s: it has rows of an owned table and not its policies, which this role cannot give; revoke the role's rights on it, or let its owner run migrate.Provision", t.name)}
 		}
+		differences = append(differences, found...)
 	}
-	return differences, nil
+	open, err := above(ctx, tx, tables)
+	for _, name := range open {
+		differences = append(differences, fmt.Sprintf("table %s: rows of an owned table are seen in it, and it has no row-level security; revoke the role's rights on it, or list its model", name))
+	}
+	return differences, err
 }
 
 func (p *policies) Close() error { return nil }

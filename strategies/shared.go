@@ -141,11 +141,7 @@ func (s *shared) orphans(db *gorm.DB) ([]string, error) {
 func (s *shared) unset(owned *schema.Schema) clause.Expression {
 	column := clause.Column{Table: clause.CurrentTable, Name: s.in.Column()}
 	zero := map[scopes.Form]any{scopes.Text: "", scopes.Integer: 0}
-	form := scopes.Text
-	if field := owned.LookUpField(s.in.Column()); field != nil {
-		form = scopes.FormOf(field)
-	}
-	if value, ok := zero[form]; ok {
+	if value, ok := zero[formOf(owned, s.in.Column())]; ok {
 		return clause.Or(clause.Eq{Column: column}, clause.Eq{Column: column, Value: value})
 	}
 	return clause.Eq{Column: column}

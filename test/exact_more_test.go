@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"gorm.io/driver/mysql"
+	"gorm.io/driver/postgres"
 	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -88,6 +89,17 @@ func TestExactNotOwned(t *testing.T) {
 			must(t, tenancy.Close(db))
 		})
 	}
+	t.Run("models that are not listed", func(t *testing.T) {
+		s := exactPG.site(t)
+		must(t, s.plain.Exec("CREATE TABLE fans (id bigint PRIMARY KEY, tenant_id uuid)").Error)
+		db, err := s.use(t, &token{})
+		must(t, err)
+		_ = within(db, "00c0ffee-0000-4000-8000-00000000abcd").Find(&[]fan{})
+		m, err := migrate.New(db)
+		must(t, err)
+		must(t, m.Provision(t.Context(), acme))
+		must(t, m.Verify(t.Context(), acme))
+	})
 	t.Run("tables of their own", func(t *testing.T) {
 		db, err := gorm.Open(sqlite.Open(baseDSN(t.TempDir()+"/base.db")), &gorm.Config{Logger: logger.Discard})
 		must(t, err)
@@ -164,6 +176,40 @@ func TestExactMade(t *testing.T) {
 			}
 		})
 	}
+	db, err := s.use(t, &fan{})
+	must(t, err)
+	wellMade(t, within(db, "acme").AutoMigrate(&holder{}), tenancy.ErrConfig, "tokens")
+}
+
+// holder belongs to a model that AutoMigrate makes a table for, too.
+type holder struct {
+	ID       int64
+	TenantID string
+	TokenID  int64
+	Token    nocaseToken
+}
+
+type (
+	afield struct {
+		ID       int64
+		TenantID string
+		Herds    []herd
+	}
+	herd struct {
+		ID       int64
+		TenantID string
+		AfieldID int64
+	}
+)
+
+func (herd) TableName() string { return "app.herds" }
+
+// TestExactElsewhere: a table in a schema that nobody looks at is refused, though it only hangs on
+// a listed one.
+func TestExactElsewhere(t *testing.T) {
+	t.Parallel()
+	_, err := exactPG.site(t).use(t, &afield{})
+	wellMade(t, err, tenancy.ErrConfig, "app.herds")
 }
 
 // TestMySQLCut: IDs that a column would cut, clamp or write with other characters are refused,
@@ -178,6 +224,9 @@ func TestMySQLCut(t *testing.T) {
 	}{
 		"longer":     {"varchar(10) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin", func(id int64) any { return &token{ID: id} }, "0123456789a", "0123456789"},
 		"bytes":      {"varbinary(10)", func(id int64) any { return &token{ID: id} }, "0123456789a", "0123456789"},
+		"runes":      {"varbinary(9)", func(id int64) any { return &token{ID: id} }, "漢漢漢漢", "漢漢漢"},
+		"digits":     {"decimal(5)", func(id int64) any { return &countedToken{ID: id} }, "100000", "99999"},
+		"largest":    {"bigint", func(id int64) any { return &hugeToken{ID: id} }, "17446744073709551615", "9223372036854775807"},
 		"larger":     {"int", func(id int64) any { return &countedToken{ID: id} }, "5000000000", "2147483647"},
 		"negative":   {"smallint unsigned", func(id int64) any { return &countedToken{ID: id} }, "70000", "65535"},
 		"characters": {"varchar(10) CHARACTER SET utf8mb3 COLLATE utf8mb3_bin", func(id int64) any { return &token{ID: id} }, "😀", "?"},
@@ -205,6 +254,44 @@ func TestMySQLCut(t *testing.T) {
 				must(t, within(db, c.other).Create(c.model(2)).Error)
 			})
 		}
+	}
+}
+
+type hugeToken struct {
+	ID       int64
+	TenantID uint64
+}
+
+func (hugeToken) TableName() string { return "tokens" }
+
+// TestMySQLHolds: what a column holds is taken.
+func TestMySQLHolds(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		column string
+		model  any
+		id     string
+	}{
+		{"bigint unsigned", &hugeToken{}, "17446744073709551615"},
+		{"decimal(20)", &hugeToken{}, "17446744073709551615"},
+		{"tinyint", &countedToken{}, "-128"},
+		{"binary(26)", &token{}, "01ARZ3NDEKTSV4RRFFQ69G5FAV"},
+		{"varbinary(12)", &token{}, "漢漢漢漢"},
+		{"varchar(4) CHARACTER SET utf8mb3 COLLATE utf8mb3_bin", &token{}, "漢漢漢漢"},
+	} {
+		t.Run(c.column, func(t *testing.T) {
+			t.Parallel()
+			s := exactMySQL.site(t)
+			must(t, s.plain.Exec("CREATE TABLE tokens (id bigint PRIMARY KEY, tenant_id "+c.column+")").Error)
+			db, err := s.use(t, c.model)
+			must(t, err)
+			must(t, within(db, c.id).Model(c.model).Create(map[string]any{"id": 1}).Error)
+			var n int64
+			must(t, within(db, c.id).Model(c.model).Count(&n).Error)
+			if n != 1 {
+				t.Errorf("the tenant finds %d rows", n)
+			}
+		})
 	}
 }
 
@@ -254,6 +341,33 @@ func TestPGPartitions(t *testing.T) {
 	}
 	must(t, m.Provision(t.Context(), acme))
 	must(t, m.Verify(t.Context(), acme))
+}
+
+// TestPGPartitionsOfOthers: tables that the role may not change stop no provisioning, and are named
+// where the role may use them; so is a table in which an owned one is seen.
+func TestPGPartitionsOfOthers(t *testing.T) {
+	t.Parallel()
+	server := newPG(t)
+	s := &exactSite{exactKind: exactRLS, dialector: func() gorm.Dialector { return postgres.Open(server.DSN) }}
+	s.plain = s.handle(t)
+	must(t, s.plain.Exec("CREATE TABLE tokens (id bigint NOT NULL, tenant_id text) PARTITION BY RANGE (id)").Error)
+	m := s.tool(t, &token{})
+	must(t, m.Provision(t.Context(), acme))
+	server.run(t,
+		"CREATE SCHEMA hidden",
+		"CREATE TABLE hidden.tokens_hidden PARTITION OF tokens FOR VALUES FROM (0) TO (10)",
+		"CREATE TABLE tokens_closed PARTITION OF tokens FOR VALUES FROM (10) TO (20)",
+	)
+	must(t, m.Provision(t.Context(), acme))
+	must(t, m.Verify(t.Context(), acme))
+	server.run(t, "GRANT SELECT ON tokens_closed TO "+server.Name)
+	must(t, m.Provision(t.Context(), acme))
+	wellMade(t, m.Verify(t.Context(), acme), tenancy.ErrDrifted, "tokens_closed")
+	server.run(t, "REVOKE SELECT ON tokens_closed FROM "+server.Name)
+	must(t, m.Verify(t.Context(), acme))
+	must(t, s.plain.Exec("CREATE TABLE archive (id bigint NOT NULL, tenant_id text) PARTITION BY RANGE (id)").Error)
+	must(t, s.plain.Exec("ALTER TABLE archive ATTACH PARTITION tokens FOR VALUES FROM (0) TO (100)").Error)
+	wellMade(t, m.Verify(t.Context(), acme), tenancy.ErrDrifted, "archive")
 }
 
 // TestPGChar: the policies compare whole texts in a column of a fixed length.

@@ -224,6 +224,8 @@ func TestExactColumns(t *testing.T) {
 		{exactPG, "bytea", &token{}, spellings},
 		{exactPG, "bytea", &bytesToken{}, fine},
 		{exactPG, "numeric", &token{}, spellings},
+		{exactPG, "numeric(5,-2)", &countedToken{}, two},
+		{exactPG, "oid", &countedToken{}, two}, // -1 is 4294967295
 		{exactPG, "numeric(20)", &countedToken{}, fine},
 		{exactPG, "bigint", &token{}, spellings},
 		{exactPG, "bigint", &countedToken{}, fine},
