@@ -86,7 +86,8 @@ func TestMySQLMoveCase(t *testing.T) {
 }
 
 // TestMySQLMoveOfUnknown: the first of a tenant's transactions that writes is waited for as well,
-// although nothing in the database has told of the tenant before. Others write meanwhile.
+// although nothing in the database has told of the tenant before. Others, who were provisioned,
+// write meanwhile.
 func TestMySQLMoveOfUnknown(t *testing.T) {
 	t.Parallel()
 	h := newMySQLHost(t)
@@ -94,7 +95,7 @@ func TestMySQLMoveOfUnknown(t *testing.T) {
 	s.provision(t, "acme", "globex")
 	s.fill(t, "acme", 1)
 	for _, level := range []sql.IsolationLevel{sql.LevelReadCommitted, sql.LevelRepeatableRead} {
-		_, err := h.superuser(t).Exec("DELETE FROM tenancy_freezes")
+		_, err := h.superuser(t).Exec("DELETE FROM tenancy_freezes WHERE tenant_id = 'acme'")
 		must(t, err)
 		writer := s.as("acme").Begin(&sql.TxOptions{Isolation: level})
 		t.Cleanup(func() { writer.Rollback() })

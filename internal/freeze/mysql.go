@@ -16,7 +16,8 @@ const Tenants = "tenancy_freezes"
 // tenants, with no Tenant.
 //
 // Whoever writes for a tenant without a row makes it: there would be nothing to hold a lock on,
-// and a freeze would not wait for him. The others look it up by a read that locks, since any
+// and a freeze would not wait for him. On MySQL, under REPEATABLE READ, he keeps others from making
+// theirs until his transaction ends; provisioning has made them. The others look it up by a read that locks, since any
 // other would see what was there when the transaction began. They do not try to make it, since
 // within an upsert even that would take an exclusive lock, and they read the table under other
 // names: what a trigger does with a table under one name, the server locks as the strictest
