@@ -216,6 +216,9 @@ func (in *Installation) Ordered() ([]*schema.Schema, error) {
 		ReorderModels(values []any, autoAdd bool) []any
 	}
 	values := in.config.Models
+	if _, err := parse(in.db, values); err != nil { // the reorderer panics where it cannot
+		return nil, err
+	}
 	if m, ok := in.dialect.Migrator(in.db.Session(&gorm.Session{NewDB: true})).(reorderer); ok {
 		values = m.ReorderModels(values, true)
 	}

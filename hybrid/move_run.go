@@ -258,22 +258,21 @@ func (m *mover) clean(ctx context.Context) error {
 // before, as a beat that no longer finds its move takes it for lost.
 func (m *mover) hold(ctx context.Context, fn func(ctx context.Context) error) error {
 	err := m.moves.hold(ctx, m.row, fn)
-	if !m.over || errors.Is(err, errLost) {
+	switch {
+	case m.flipped != nil: // also of a move that is lost
+		return m.flipped
+	case !m.over, errors.Is(err, errLost):
 		return err
 	}
-	if forget := m.moves.remove(ctx, m.row); forget != nil {
-		return joined(err, forget)
+	forget := m.moves.remove(ctx, m.row)
+	if forget == nil {
+		m.row = nil
+		return err
 	}
-	m.row = nil
-	return err
-}
-
-// joined is both errors, and each alone as it is.
-func joined(err, other error) error {
 	if err == nil {
-		return other
+		return forget
 	}
-	return errors.Join(err, other)
+	return errors.Join(err, forget)
 }
 
 func (m *mover) finish(ctx context.Context) error {

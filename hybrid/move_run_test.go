@@ -44,6 +44,22 @@ func TestMoveForgets(t *testing.T) {
 	}
 }
 
+// TestMoveFlipLost: what Flip returned comes back unchanged, also where the move was lost meanwhile.
+func TestMoveFlipLost(t *testing.T) {
+	t.Parallel()
+	failed := errors.New("failed")
+	m := begun(t)
+	err := m.hold(t.Context(), func(ctx context.Context) error {
+		ok(t, m.moves.remove(ctx, m.row))
+		<-ctx.Done()
+		m.flipped = failed
+		return m.flipped
+	})
+	if err != failed {
+		t.Errorf("got the error %v", err)
+	}
+}
+
 // begun is a run that has recorded its move.
 func begun(t *testing.T) *mover {
 	t.Helper()

@@ -134,8 +134,21 @@ func TestExactPools(t *testing.T) {
 	config := tenancy.Config{Strategy: strategies.Shared{}, Models: []any{&token{}}}
 	wellMade(t, open(false).Use(tenancy.Plugin(config)), tenancy.ErrConfig, "acme and ACME")
 	must(t, open(true).Use(tenancy.Plugin(config)))
-	config.Models = []any{nil}
-	wantKind(t, open(false).Use(tenancy.Plugin(config)), tenancy.ErrConfig)
+}
+
+// TestExactNoModel: what is no model is an error, and no panic.
+func TestExactNoModel(t *testing.T) {
+	t.Parallel()
+	for _, k := range exactKinds {
+		t.Run(k.name, func(t *testing.T) {
+			t.Parallel()
+			s := k.site(t)
+			for _, model := range []any{nil, new(int)} {
+				_, err := s.use(t, model)
+				wantKind(t, err, tenancy.ErrConfig)
+			}
+		})
+	}
 }
 
 // lowered is a type for whose values GORM writes SQL.
