@@ -26,7 +26,7 @@ import (
 //
 // The tenant column must tell every ID from every other. Its type may be text, uuid or an
 // integer. Of one that knows several spellings of a value, the type in the field's tag lets
-// through the one that the database writes itself: gorm:"type:uuid". On MySQL and MariaDB the
+// through the one that PostgreSQL writes: gorm:"type:uuid". On MySQL and MariaDB the
 // column has a binary collation, as under most others acme and ACME are one tenant: tables that
 // Provision makes have it. On PostgreSQL, MySQL, MariaDB and SQLite, db.Use and Provision refuse
 // a listed model's table whose column is another with [tenancy.ErrConfig]; so does AutoMigrate
