@@ -48,7 +48,8 @@ type Change struct {
 	Script *Script
 	// Dry: change nothing.
 	Dry bool
-	// Only are the models that a dry change is asked about. nil: all of the configuration.
+	// Only are the models that AutoMigrate is asked about, of a tenant that has structures.
+	// nil: all of the configuration.
 	Only []any
 	// LockTimeout is how long to wait for each lock: that by which one run at a time works
 	// on the tenant, and those of its tables, which MySQL counts in whole seconds, rounded

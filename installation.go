@@ -100,9 +100,12 @@ func (in *Installation) Bind(t Tenant) (Binding, error) {
 	return in.bindTenant(t)
 }
 
+// Pipelines reports whether settings may travel with statements: see [Config.NoPipeline].
+func (in *Installation) Pipelines() bool { return !in.config.NoPipeline }
+
 func (in *Installation) bindTenant(t Tenant) (Binding, error) {
 	b, err := in.provider.Bind(t)
-	if in.config.NoPipeline {
+	if !in.Pipelines() {
 		b.Pipeline = nil
 	}
 	return in.withShared(b), err

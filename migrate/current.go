@@ -61,9 +61,9 @@ func isNewer(ctx context.Context, in *tenancy.Installation, version, than string
 	if err != nil {
 		return false, err
 	}
-	places, err := newLedger(in).places(ctx, base)
-	old, known := places[than]
-	return known && places[version] > old, err
+	known, err := newLedger(in).lineage(ctx, base)
+	old := known.places[than]
+	return old > 0 && known.places[version] > old, err
 }
 
 // conforms asks what the tables that a tenant uses lack.

@@ -82,7 +82,7 @@ func (l ledger) exists(ctx context.Context, pool gorm.ConnPool) (there bool, err
 	return db.Migrator().HasTable(&entry{}), nil
 }
 
-// read returns the entries of all tenants, or of the named ones where they are few.
+// read returns the entries of all tenants, or of a named one, and those of the models.
 func (l ledger) read(ctx context.Context, names ...string) (map[string]entry, error) {
 	base, err := l.in.Base()
 	if err != nil {
@@ -94,7 +94,7 @@ func (l ledger) read(ctx context.Context, names ...string) (map[string]entry, er
 	}
 	query, args := "SELECT name, tenant_id, version, fingerprint FROM "+l.table, []any{} //nolint:gosec // a quoted name
 	if len(names) == 1 {
-		query, args = query+" WHERE name = "+l.mark(1), []any{names[0]}
+		query, args = query+" WHERE tenant_id = '' OR name = "+l.mark(1), []any{names[0]}
 	}
 	rows, err := base.QueryContext(ctx, query, args...)
 	if err != nil {
@@ -147,12 +147,10 @@ func apart(base gorm.ConnPool) bool {
 	return pool
 }
 
-// provisional is an entry as it may be written before its change is committed: without what
-// it would be believed by.
-func provisional(base gorm.ConnPool, e entry) entry {
-	if apart(base) {
-		e.Version, e.Fingerprint = "", ""
-	}
+// provisional is an entry as it may be written before its change is committed, elsewhere:
+// without what it would be believed by.
+func provisional(e entry) entry {
+	e.Version, e.Fingerprint = "", ""
 	return e
 }
 
@@ -187,8 +185,37 @@ func (l ledger) write(ctx context.Context, pool gorm.ConnPool, entries ...entry)
 }
 
 func (l ledger) writeSome(ctx context.Context, pool gorm.ConnPool, entries []entry) error {
+	query, args := l.upsert(entries)
+	_, err := pool.ExecContext(ctx, query, args...)
+	return err
+}
+
+// claim replaces an entry in the transaction of its change, unless somebody else has told the
+// ledger the same of the tenant since it said what is known. It is not for MySQL, which has
+// no such transaction.
+func (l ledger) claim(ctx context.Context, tx gorm.ConnPool, e, known entry) (bool, error) {
+	query, args := l.upsert([]entry{e})
+	query += " WHERE " + l.table + ".version <> excluded.version OR " + l.table + ".tenant_id <> excluded.tenant_id"
+	if known.says(e) {
+		query += " OR " + l.table + ".fingerprint = " + l.mark(len(args)+1)
+		args = append(args, known.Fingerprint)
+	}
+	done, err := tx.ExecContext(ctx, query, args...)
+	if err != nil {
+		return false, err
+	}
+	n, err := done.RowsAffected()
+	return n > 0, err
+}
+
+// says reports whether an entry says that the tenant was brought to the models of another.
+func (e entry) says(other entry) bool {
+	return e.Version == other.Version && e.TenantID == other.TenantID
+}
+
+// upsert is the statement that replaces entries.
+func (l ledger) upsert(entries []entry) (query string, args []any) {
 	var values []string
-	var args []any
 	now := time.Now().UTC()
 	for _, e := range entries {
 		marks := make([]string, 5)
@@ -198,14 +225,13 @@ func (l ledger) writeSome(ctx context.Context, pool gorm.ConnPool, entries []ent
 		values = append(values, "("+strings.Join(marks, ", ")+")")
 		args = append(args, e.Name, e.TenantID, e.Version, e.Fingerprint, now)
 	}
-	query := "INSERT INTO " + l.table + " (name, tenant_id, version, fingerprint, applied_at) VALUES " + strings.Join(values, ", ")
+	query = "INSERT INTO " + l.table + " (name, tenant_id, version, fingerprint, applied_at) VALUES " + strings.Join(values, ", ")
 	if l.in.Dialect() == "mysql" {
 		query += " ON DUPLICATE KEY UPDATE tenant_id = VALUES(tenant_id), version = VALUES(version), fingerprint = VALUES(fingerprint), applied_at = VALUES(applied_at)"
 	} else {
 		query += " ON CONFLICT (name) DO UPDATE SET tenant_id = excluded.tenant_id, version = excluded.version, fingerprint = excluded.fingerprint, applied_at = excluded.applied_at"
 	}
-	_, err := pool.ExecContext(ctx, query, args...)
-	return err
+	return query, args
 }
 
 // forget removes a tenant's entry.

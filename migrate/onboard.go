@@ -3,6 +3,8 @@ package migrate
 import (
 	"context"
 
+	"gorm.io/gorm"
+
 	"github.com/gormtenancy/tenancy"
 )
 
@@ -88,6 +90,12 @@ func (m *tier) provision(ctx context.Context, t tenancy.Tenant, known *baseline,
 		change, e.Fingerprint = m.change(&known.script), known.after
 	}
 	if kept {
+		change.Begun = func(ctx context.Context, base gorm.ConnPool) (bool, error) {
+			if apart(base) {
+				return false, nil
+			}
+			return false, m.ledger.write(ctx, base, e)
+		}
 		did, told, err = m.apply(ctx, t, change, e)
 	} else {
 		err = m.retried(ctx, func() (err error) {

@@ -111,7 +111,11 @@ func (m *tier) plan(ctx context.Context, g *Group, p *picture) (err error) {
 	case p.current[g.Fingerprint]:
 		return nil
 	}
-	script, err := m.fleet.Apply(ctx, g.Tenants[0], tenancy.Change{Dry: true})
+	only, err := p.outdated(g.Tenants[0])
+	if err != nil {
+		return err
+	}
+	script, err := m.fleet.Apply(ctx, g.Tenants[0], tenancy.Change{Dry: true, Only: only})
 	g.Statements = script.Statements
 	return err
 }

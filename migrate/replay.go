@@ -59,7 +59,12 @@ func (b *batch) lead(ctx context.Context, t tenancy.Tenant) (led bool, did outco
 			return true, b.alone(ctx, t, "it is not as the last run has left it")
 		}
 	}
-	script, skipped, err := b.u.apply(ctx, t, nil, "")
+	change := b.u.m.change(nil)
+	var err error
+	if change.Only, err = b.u.outdated(t); err != nil {
+		return true, outcome{err: err}
+	}
+	script, skipped, err := b.u.apply(ctx, t, change, "")
 	if err != nil || skipped {
 		return true, outcome{err: err}
 	}
@@ -82,7 +87,7 @@ func (b *batch) lead(ctx context.Context, t tenancy.Tenant) (led bool, did outco
 
 // replay runs the canary's statements for another tenant.
 func (b *batch) replay(ctx context.Context, t tenancy.Tenant) outcome {
-	did, skipped, err := b.u.apply(ctx, t, b.script, b.after)
+	did, skipped, err := b.u.apply(ctx, t, b.u.m.change(b.script), b.after)
 	if err == nil && !skipped {
 		b.u.ended(t, b.after, b)
 	}
@@ -91,7 +96,7 @@ func (b *batch) replay(ctx context.Context, t tenancy.Tenant) outcome {
 
 // alone lets AutoMigrate migrate one tenant, and says why.
 func (b *batch) alone(ctx context.Context, t tenancy.Tenant, why string) outcome {
-	script, skipped, err := b.u.apply(ctx, t, nil, "")
+	script, skipped, err := b.u.apply(ctx, t, b.u.m.change(nil), "")
 	if err == nil && !skipped {
 		b.u.ended(t, "", b)
 	}
@@ -140,15 +145,9 @@ func (m *Migrator) named(statements []string) ([]any, error) {
 	text := strings.Join(statements, "\n")
 	var models []any
 	for _, model := range m.in.Models() {
-		stmt := &gorm.Statement{DB: m.in.DB()}
-		if err := stmt.Parse(model); err != nil {
+		tables, err := m.tablesOf(model)
+		if err != nil {
 			return nil, err
-		}
-		tables := []string{stmt.Schema.Table}
-		for _, rel := range stmt.Schema.Relationships.Relations {
-			if rel.JoinTable != nil {
-				tables = append(tables, rel.JoinTable.Table)
-			}
 		}
 		if slices.ContainsFunc(tables, func(table string) bool { return strings.Contains(text, table) }) {
 			models = append(models, model)
@@ -157,28 +156,40 @@ func (m *Migrator) named(statements []string) ([]any, error) {
 	return models, nil
 }
 
-// apply changes one tenant, unless another runner has done it since the survey. The
-// ledger is told in the same transaction, where there is one, and as much as can be said
-// before it ends where it is another's.
-func (u *upgrade) apply(ctx context.Context, t tenancy.Tenant, script *tenancy.Script, after string) (did tenancy.Script, skipped bool, err error) {
+// apply changes one tenant, unless another runner has done it since the survey.
+func (u *upgrade) apply(ctx context.Context, t tenancy.Tenant, change tenancy.Change, after string) (did tenancy.Script, skipped bool, err error) {
 	key := u.key(t)
-	change := u.m.change(script)
+	e := entry{Name: key, TenantID: t.ID, Version: u.version, Fingerprint: after}
 	change.Begun = func(ctx context.Context, base gorm.ConnPool) (bool, error) {
-		now, err := u.m.ledger.one(ctx, base, key)
-		skipped = err == nil && now.Version == u.version && now.TenantID == t.ID && now != u.entries[key]
+		skipped, err = u.m.overtaken(ctx, base, e, u.entries[key])
 		return skipped, err
 	}
-	did, _, err = u.m.apply(ctx, t, change, entry{Name: key, TenantID: t.ID, Version: u.version, Fingerprint: after})
+	did, _, err = u.m.apply(ctx, t, change, e)
 	return did, skipped, err
 }
 
-// apply changes one tenant and tells the ledger: all that there is to say, where that is in
-// the transaction of the change.
+// overtaken reports whether the ledger says of a tenant, by now, what e says and known did
+// not. Where it is in the transaction of the change, it is told e, if not.
+func (m *tier) overtaken(ctx context.Context, base gorm.ConnPool, e, known entry) (bool, error) {
+	if !apart(base) {
+		claimed, err := m.ledger.claim(ctx, base, e, known)
+		return err == nil && !claimed, err
+	}
+	now, err := m.ledger.one(ctx, base, e.Name)
+	return err == nil && now.says(e) && now != known, err
+}
+
+// apply changes one tenant. The change tells the ledger when it has begun, where that is in
+// the same transaction. Where it is another's, it is told as much as can be said before the
+// change is committed, and the rest after.
 func (m *tier) apply(ctx context.Context, t tenancy.Tenant, change tenancy.Change, e entry) (did tenancy.Script, told bool, err error) {
 	ended := false
 	change.Ended = func(ctx context.Context, base gorm.ConnPool) error {
 		ended, told = true, !apart(base)
-		return m.ledger.write(ctx, base, provisional(base, e))
+		if told {
+			return nil
+		}
+		return m.ledger.write(ctx, base, provisional(e))
 	}
 	err = m.retried(ctx, func() (err error) {
 		did, err = m.fleet.Apply(ctx, t, change)

@@ -14,6 +14,7 @@ import (
 type recollection struct {
 	version string           // of the models, now
 	entries map[string]entry // of the ledger, by tenancy.Provider.Group
+	lineage lineage          // of the models
 }
 
 // recall reads what the ledger says of tenants, where there is one to be kept.
@@ -29,6 +30,10 @@ func (m *Migrator) recall(ctx context.Context, tenants []tenancy.Tenant) (r reco
 		names = []string{m.in.Provider().Group(tenants[0])}
 	}
 	r.entries, err = m.ledger.read(ctx, names...)
+	r.lineage = newLineage()
+	for _, e := range r.entries {
+		r.lineage.note(e)
+	}
 	return r, err
 }
 

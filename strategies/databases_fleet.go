@@ -23,7 +23,7 @@ func (d *databases) Apply(ctx context.Context, t tenancy.Tenant, c tenancy.Chang
 		return script, err
 	}
 	if c.Dry {
-		return d.dry(ctx, at, modelsOf(d.in, c))
+		return d.dry(ctx, at, c)
 	}
 	known := false
 	err = d.visit(ctx, at, func(db *sql.DB) error {
@@ -93,7 +93,7 @@ func (d *databases) change(ctx context.Context, tx gorm.ConnPool, at place, c te
 		return script, d.run(ctx, tx, script.Statements)
 	}
 	tee := &ddl.Tee{ConnPool: tx}
-	if err := d.in.Migrate(ctx, tee, d.binding(at), d.in.Models()); err != nil {
+	if err := d.in.Migrate(ctx, tee, d.binding(at), modelsOf(d.in, c, !empty)); err != nil {
 		return tenancy.Script{}, err
 	}
 	script := tenancy.Script{Statements: tee.Statements, New: empty, Doubt: tee.Doubt}
@@ -143,7 +143,7 @@ func (d *databases) limit(ctx context.Context, tx gorm.ConnPool, c tenancy.Chang
 
 // dry asks what AutoMigrate would do. Where there is no database yet, it is asked about a
 // place in which nobody has a table.
-func (d *databases) dry(ctx context.Context, at place, models []any) (script tenancy.Script, err error) {
+func (d *databases) dry(ctx context.Context, at place, c tenancy.Change) (script tenancy.Script, err error) {
 	opened := false
 	err = d.visit(ctx, at, func(db *sql.DB) error {
 		opened = true
@@ -155,7 +155,7 @@ func (d *databases) dry(ctx context.Context, at place, models []any) (script ten
 			return err
 		}
 		script.New = tables == 0
-		script.Statements, err = d.in.Pending(ctx, db, d.binding(at), models)
+		script.Statements, err = d.in.Pending(ctx, db, d.binding(at), modelsOf(d.in, c, !script.New))
 		return err
 	})
 	switch {
@@ -163,7 +163,7 @@ func (d *databases) dry(ctx context.Context, at place, models []any) (script ten
 		return script, err
 	case absent(err):
 		script.New = true
-		script.Statements, err = d.nowhere(ctx, at, models)
+		script.Statements, err = d.nowhere(ctx, at)
 		return script, err
 	default:
 		return script, at.unopened(err)
@@ -171,7 +171,7 @@ func (d *databases) dry(ctx context.Context, at place, models []any) (script ten
 }
 
 // nowhere asks AutoMigrate about a tenant without a database.
-func (d *databases) nowhere(ctx context.Context, at place, models []any) (statements []string, err error) {
+func (d *databases) nowhere(ctx context.Context, at place) (statements []string, err error) {
 	b := d.binding(at)
 	if d.in.Dialect() == "mysql" {
 		address, err := addressOf(d.in.Dialect(), at.dsn)
@@ -179,7 +179,7 @@ func (d *databases) nowhere(ctx context.Context, at place, models []any) (statem
 			return nil, err
 		}
 		err = d.connected(ctx, address.with("information_schema"), 1, func(db *sql.DB) (err error) {
-			statements, err = d.in.Pending(ctx, db, b, models)
+			statements, err = d.in.Pending(ctx, db, b, d.in.Models())
 			return err
 		})
 		return statements, err
@@ -194,5 +194,5 @@ func (d *databases) nowhere(ctx context.Context, at place, models []any) (statem
 	}
 	defer func() { _ = tx.Rollback() }()
 	b.Settings = []tenancy.Setting{{Name: "search_path", Value: "pg_catalog, pg_temp"}}
-	return d.in.Pending(ctx, tx, b, models)
+	return d.in.Pending(ctx, tx, b, d.in.Models())
 }

@@ -145,7 +145,7 @@ func (f *files) change(ctx context.Context, tx gorm.ConnPool, pool filePool, c t
 		return *c.Script, runScript(ctx, tx, c.Script.Statements)
 	}
 	tee := &ddl.Tee{ConnPool: tx}
-	if err := f.in.Migrate(ctx, tee, bindingOf(pool), f.in.Models()); err != nil {
+	if err := f.in.Migrate(ctx, tee, bindingOf(pool), modelsOf(f.in, c, !empty)); err != nil {
 		return tenancy.Script{}, err
 	}
 	return tenancy.Script{Statements: tee.Statements, New: empty, Doubt: tee.Doubt}, nil
@@ -161,11 +161,11 @@ func (f *files) dry(ctx context.Context, pool filePool, there bool, c tenancy.Ch
 			return script, err
 		}
 		defer release()
-		script.Statements, err = f.in.Pending(ctx, lent.db, bindingOf(pool), modelsOf(f.in, c))
+		script.Statements, err = f.in.Pending(ctx, lent.db, bindingOf(pool), modelsOf(f.in, c, there))
 		return script, err
 	}
 	_, err = f.create(ctx, pool, func(ctx context.Context, tx gorm.ConnPool) error {
-		if script.Statements, err = f.in.Pending(ctx, tx, bindingOf(pool), modelsOf(f.in, c)); err != nil {
+		if script.Statements, err = f.in.Pending(ctx, tx, bindingOf(pool), modelsOf(f.in, c, there)); err != nil {
 			return err
 		}
 		return errDry

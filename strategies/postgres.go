@@ -103,12 +103,15 @@ func (s *schemas) exclusively(ctx context.Context, b tenancy.Binding, fn func(tx
 	if err != nil {
 		return err
 	}
-	return ddl.Exclusive(ctx, base, s.in.Dialect(), b.Names.Schema, func(tx gorm.ConnPool) error {
-		if err := s.enterShared(ctx, tx); err != nil {
-			return err
-		}
-		return fn(tx)
-	})
+	return s.opening(b, s.SharedBinding().Settings).Exclusive(ctx, base, b.Names.Schema, fn)
+}
+
+// opening is how a transaction begins that changes what b is bound to.
+func (s *schemas) opening(b tenancy.Binding, settings []tenancy.Setting) ddl.Opening {
+	if !s.in.Pipelines() {
+		b.Pipeline = nil
+	}
+	return ddl.Opening{Settings: settings, Pipeline: b.Pipeline}
 }
 
 // SharedBinding implements tenancy.SharedBinder: the shared models, and the registry, have one

@@ -23,16 +23,14 @@ func (s *schemas) Apply(ctx context.Context, t tenancy.Tenant, c tenancy.Change)
 		return script, err
 	}
 	if c.Dry {
-		return s.dry(ctx, b, modelsOf(s.in, c))
+		return s.dry(ctx, b, c)
 	}
 	base, err := s.in.Base()
 	if err != nil {
 		return script, err
 	}
-	err = ddl.Exclusive(ddl.Patient(ctx, c.LockTimeout), base, s.in.Dialect(), b.Names.Schema, func(tx gorm.ConnPool) error {
-		if err := tenancy.Settle(ctx, tx, limited(c, s.SharedBinding())); err != nil {
-			return err
-		}
+	opening := s.opening(b, limited(c, s.SharedBinding()).Settings)
+	err = opening.Exclusive(ddl.Patient(ctx, c.LockTimeout), base, b.Names.Schema, func(tx gorm.ConnPool) error {
 		if done, err := begun(ctx, tx, c); done || err != nil {
 			return err
 		}
@@ -47,7 +45,7 @@ func (s *schemas) Apply(ctx context.Context, t tenancy.Tenant, c tenancy.Change)
 // change runs the change's script where it fits, and asks AutoMigrate where it does not.
 func (s *schemas) change(ctx context.Context, tx gorm.ConnPool, b tenancy.Binding, t tenancy.Tenant, c tenancy.Change) (tenancy.Script, error) {
 	if c.Script == nil {
-		return s.record(ctx, tx, b, t)
+		return s.record(ctx, tx, b, t, c)
 	}
 	if len(c.Script.Statements) == 0 { // perhaps for the first tenant of all
 		there, err := s.found(ctx, tx, b, t)
@@ -58,7 +56,7 @@ func (s *schemas) change(ctx context.Context, tx gorm.ConnPool, b tenancy.Bindin
 		return tenancy.Script{}, err
 	}
 	if c.Script.New && there {
-		return s.record(ctx, tx, b, t)
+		return s.record(ctx, tx, b, t, c)
 	}
 	_, err = s.fence(tx, b.Names.Schema).ExecContext(ctx, s.text(c.Script.Statements, b.Names.Schema, there))
 	return *c.Script, err
@@ -75,7 +73,7 @@ func (s *schemas) text(script []string, schema string, there bool) string {
 }
 
 // record does what Provision does, and writes it down.
-func (s *schemas) record(ctx context.Context, tx gorm.ConnPool, b tenancy.Binding, t tenancy.Tenant) (tenancy.Script, error) {
+func (s *schemas) record(ctx context.Context, tx gorm.ConnPool, b tenancy.Binding, t tenancy.Tenant, c tenancy.Change) (tenancy.Script, error) {
 	there, err := s.found(ctx, tx, b, t)
 	if err != nil {
 		return tenancy.Script{}, err
@@ -84,7 +82,7 @@ func (s *schemas) record(ctx context.Context, tx gorm.ConnPool, b tenancy.Bindin
 		return tenancy.Script{}, err
 	}
 	tee := &ddl.Tee{ConnPool: s.fence(tx, b.Names.Schema), Before: "SET LOCAL enable_seqscan = on", After: "SET LOCAL enable_seqscan = off"}
-	if err := s.in.Migrate(ctx, tee, b, s.in.Models()); err != nil {
+	if err := s.in.Migrate(ctx, tee, b, modelsOf(s.in, c, there)); err != nil {
 		return tenancy.Script{}, err
 	}
 	script := tenancy.Script{Statements: tee.Statements, New: !there, Doubt: tee.Doubt}
@@ -117,7 +115,7 @@ var lookingUp = tenancy.Binding{Settings: []tenancy.Setting{
 }}
 
 // dry asks what record would do, in a transaction that changes nothing.
-func (s *schemas) dry(ctx context.Context, b tenancy.Binding, models []any) (tenancy.Script, error) {
+func (s *schemas) dry(ctx context.Context, b tenancy.Binding, c tenancy.Change) (tenancy.Script, error) {
 	base, err := s.in.Base()
 	if err != nil {
 		return tenancy.Script{}, err
@@ -134,7 +132,7 @@ func (s *schemas) dry(ctx context.Context, b tenancy.Binding, models []any) (ten
 	if err := tenancy.Settle(ctx, tx, lookingUp); err != nil {
 		return tenancy.Script{}, err
 	}
-	statements, err := s.in.Pending(ctx, s.fence(tx, b.Names.Schema), b, models)
+	statements, err := s.in.Pending(ctx, s.fence(tx, b.Names.Schema), b, modelsOf(s.in, c, there))
 	return tenancy.Script{Statements: statements, New: !there}, err
 }
 
@@ -199,9 +197,9 @@ func ended(ctx context.Context, base gorm.ConnPool, c tenancy.Change) error {
 	return c.Ended(ctx, base)
 }
 
-// modelsOf lists the models that a dry change is asked about.
-func modelsOf(in *tenancy.Installation, c tenancy.Change) []any {
-	if c.Only != nil {
+// modelsOf lists the models that AutoMigrate is asked about: all, where nothing is there.
+func modelsOf(in *tenancy.Installation, c tenancy.Change, there bool) []any {
+	if there && c.Only != nil {
 		return c.Only
 	}
 	return in.Models()

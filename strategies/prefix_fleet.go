@@ -100,7 +100,7 @@ func (p *prefixFleet) change(ctx context.Context, tx gorm.ConnPool, b tenancy.Bi
 	}
 	if c.Script == nil || c.Script.New && !empty {
 		tee := &ddl.Tee{ConnPool: tx}
-		if err := p.in.Migrate(ctx, tee, b, p.in.Models()); err != nil {
+		if err := p.in.Migrate(ctx, tee, b, modelsOf(p.in, c, !empty)); err != nil {
 			return tenancy.Script{}, err
 		}
 		return portable(tee, b.Names.Prefix, empty), nil
@@ -128,7 +128,7 @@ func (p *prefixFleet) dry(ctx context.Context, b tenancy.Binding, c tenancy.Chan
 	if err != nil {
 		return tenancy.Script{}, err
 	}
-	statements, err := p.in.Pending(ctx, base, b, modelsOf(p.in, c))
+	statements, err := p.in.Pending(ctx, base, b, modelsOf(p.in, c, !empty))
 	return tenancy.Script{Statements: statements, New: empty}, err
 }
 

@@ -36,6 +36,9 @@ func (*Fence) Rollback() error { return nil }
 
 // qualifiers lists the words before dots, quoted or not, in strings as well.
 func qualifiers(query string) []string {
+	if !strings.Contains(query, ".") {
+		return nil
+	}
 	var words []string
 	for _, match := range qualifier.FindAllStringSubmatch(query, -1) {
 		word := Identifier(match[1], match[2])

@@ -11,20 +11,13 @@ import (
 // Write runs fn on one connection of db in a transaction, which on SQLite holds the write
 // lock from its start and waits for it as long as ctx lasts. Foreign keys hold in it as they do
 // elsewhere. fn's error rolls back everything and comes back unchanged.
-func Write(ctx context.Context, db *sql.DB, dialect string, fn func(tx gorm.ConnPool) error) (err error) {
-	conn, err := db.Conn(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if closeErr := closing(conn); err == nil {
-			err = closeErr
+func Write(ctx context.Context, db *sql.DB, dialect string, fn func(tx gorm.ConnPool) error) error {
+	return onConn(ctx, db, func(conn *sql.Conn) error {
+		if dialect != "sqlite" {
+			return inTransaction(ctx, conn, fn)
 		}
-	}()
-	if dialect != "sqlite" {
-		return inTransaction(ctx, conn, fn)
-	}
-	return inWriteTransaction(ctx, conn, fn)
+		return inWriteTransaction(ctx, conn, fn)
+	})
 }
 
 func inWriteTransaction(ctx context.Context, conn *sql.Conn, fn func(tx gorm.ConnPool) error) error {
