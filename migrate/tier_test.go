@@ -33,6 +33,7 @@ type fleet struct {
 	found    map[string]tenancy.Structure
 	replays  map[string]string // what else than want a tenant comes to by a script, by ID
 	recorded []string          // tenants for whom no script was given
+	asked    []any             // the models that the last of them was asked about
 	replayed []string          // statements
 	surveys  [][]string        // the tenants of each
 }
@@ -92,7 +93,7 @@ func (f *fleet) Apply(ctx context.Context, t tenancy.Tenant, c tenancy.Change) (
 		script.Statements = nil
 	}
 	if c.Script == nil {
-		f.recorded = append(f.recorded, t.ID)
+		f.recorded, f.asked = append(f.recorded, t.ID), c.Only
 	} else {
 		f.replayed = append(f.replayed, c.Script.Statements...)
 		want = cmp.Or(f.replays[t.ID], want)
