@@ -9,6 +9,8 @@ import (
 	"gorm.io/gorm/clause"
 	"gorm.io/gorm/logger"
 
+	"github.com/gormtenancy/tenancy"
+	"github.com/gormtenancy/tenancy/migrate"
 	"github.com/gormtenancy/tenancy/test/servers"
 )
 
@@ -147,6 +149,29 @@ func TestPGRoundTripsOfGORM(t *testing.T) {
 		must(t, trip.do(db))
 		if got := wire.Trips(func() { must(t, trip.do(db)) }); got != trip.plain {
 			t.Errorf("%s: %d round trips, want %d", trip.name, got, trip.plain)
+		}
+	}
+}
+
+// TestPGReplayTrips: what is replayed for another tenant begins, takes its lock and is limited
+// in one round trip, tells the ledger in one, asks whose the schema is, and is sent and
+// committed. Without the pipeline, begin and the settings take one each.
+func TestPGReplayTrips(t *testing.T) {
+	t.Parallel()
+	for slow, want := range map[bool]int64{false: 5, true: 7} {
+		server := newPG(t)
+		all := numbered(26)
+		openPG(t, server, pgSchema, pgSetup{models: fleetModels()}).up(t, all)
+		wire := servers.NewWire(t, server.DSN)
+		s := openPG(t, server, pgSchema, pgSetup{dsn: wire.DSN, conns: 1, slow: slow, models: laterModels()})
+		up := func(tenants []tenancy.Tenant) int64 {
+			return wire.Trips(func() { together(t, s.up(t, tenants, migrate.Workers(1))) })
+		}
+		up(all[:3])
+		up(all[3:13]) // what is prepared is prepared
+		few, more := up(all[13:16]), up(all[16:])
+		if got := (more - few) / 7; got != want || (more-few)%7 != 0 {
+			t.Errorf("NoPipeline %v: %d round trips for 3 tenants, %d for 10: not %d for each", slow, few, more, want)
 		}
 	}
 }
