@@ -22,6 +22,12 @@ type Attester interface {
 	Attest(ctx context.Context, pool gorm.ConnPool, owned []*schema.Schema) error
 }
 
+// Protector is a [Provider] whose wall is something that the tables themselves are given.
+type Protector interface {
+	// ProtectMade gives it to the tables of schemas, which were made in the transaction tx.
+	ProtectMade(ctx context.Context, tx gorm.ConnPool, made []*schema.Schema) error
+}
+
 // attestTimeout bounds what db.Use asks the database.
 const attestTimeout = 30 * time.Second
 
@@ -40,15 +46,16 @@ func (in *Installation) attest(base gorm.ConnPool) error {
 	return in.complete(err, "use", Tenant{})
 }
 
-// attestMade looks at the tables of values, and of all that hangs on them, which were made for a
-// tenant.
-func (in *Installation) attestMade(ctx context.Context, pool gorm.ConnPool, t Tenant, values []any) error {
+// guardMade looks at the tables of values, and of all that hangs on them, which were made for a
+// tenant, and has them protected.
+func (in *Installation) guardMade(ctx context.Context, pool gorm.ConnPool, t Tenant, values []any) error {
 	tier, err := in.TierOf(t)
 	if err != nil {
 		return err
 	}
-	attester, ok := tier.Provider.(Attester)
-	if !ok || len(values) == 0 {
+	attester, attests := tier.Provider.(Attester)
+	protector, protects := tier.Provider.(Protector)
+	if !attests && !protects || len(values) == 0 {
 		return nil
 	}
 	schemas, err := parse(in.db, values)
@@ -56,7 +63,15 @@ func (in *Installation) attestMade(ctx context.Context, pool gorm.ConnPool, t Te
 		return err
 	}
 	made := slices.DeleteFunc(reachable(schemas), func(s *schema.Schema) bool { return in.models.of(s.Table, s).shared })
-	return attester.Attest(ctx, pool, made)
+	if attests {
+		if err := attester.Attest(ctx, pool, made); err != nil {
+			return err
+		}
+	}
+	if protects {
+		return protector.ProtectMade(ctx, pool, made)
+	}
+	return nil
 }
 
 // Owned returns the schemas of the owned models of the configuration, of all that hang on them, and

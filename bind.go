@@ -98,6 +98,7 @@ func tenantOf(ctx context.Context) Tenant {
 
 // fail makes the statement fail. Row has no other way to say so than the row.
 func (b *bound) fail(stmt *gorm.Statement, err error) {
+	delete(stmt.Clauses, narrowClause)
 	if b.op == opRow {
 		if rows, _ := stmt.Get("rows"); rows == false {
 			b.keepOriginal(stmt)

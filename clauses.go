@@ -19,10 +19,20 @@ import (
 // that is used again.
 const narrowClause = "tenancy:narrow"
 
-// installClauses puts the plugin's builders in front of the dialect's.
+// installClauses puts the plugin's clauses beside GORM's.
 func (in *Installation) installClauses() {
-	builders := in.db.ClauseBuilders
-	in.builders = maps.Clone(builders)
+	in.builders = maps.Clone(in.db.ClauseBuilders)
+	in.installBuilders()
+	callbacks := in.db.Callback()
+	for _, clauses := range []*[]string{
+		&callbacks.Query().Clauses, &callbacks.Row().Clauses, &callbacks.Update().Clauses, &callbacks.Delete().Clauses,
+	} {
+		*clauses = withNarrow(*clauses)
+	}
+}
+
+// installBuilders puts the plugin's builders in front of the dialect's.
+func (in *Installation) installBuilders() {
 	for name, apply := range map[string]func(*bound, *gorm.Statement, *clause.Clause){
 		"FROM":        (*bound).from,
 		"UPDATE":      (*bound).update,
@@ -32,13 +42,7 @@ func (in *Installation) installClauses() {
 		"WHERE":       (*bound).conditions,
 		"ON CONFLICT": (*bound).onConflict,
 	} {
-		builders[name] = chain(apply, builders[name])
-	}
-	callbacks := in.db.Callback()
-	for _, clauses := range []*[]string{
-		&callbacks.Query().Clauses, &callbacks.Row().Clauses, &callbacks.Update().Clauses, &callbacks.Delete().Clauses,
-	} {
-		*clauses = withNarrow(*clauses)
+		in.db.ClauseBuilders[name] = chain(apply, in.builders[name])
 	}
 }
 
@@ -375,7 +379,13 @@ func unbalanced(exprs []clause.Expression) (string, bool) {
 // buildNarrow writes the predicate.
 func buildNarrow(_ clause.Clause, builder clause.Builder) {
 	b := boundTo(builder)
-	if b == nil || !b.filter {
+	if b == nil {
+		if stmt, ok := builder.(*gorm.Statement); ok {
+			_ = stmt.AddError(errPoolReplaced)
+		}
+		return
+	}
+	if !b.filter {
 		return
 	}
 	separator := "WHERE "

@@ -49,7 +49,7 @@ type Installation struct {
 // [ErrNotInstalled].
 func Installed(db *gorm.DB) (*Installation, error) {
 	if db != nil && db.Config != nil {
-		if p, ok := db.Plugins[pluginName].(*plugin); ok {
+		if p, ok := db.Plugins[pluginName].(*plugin); ok && p.installation != nil {
 			return p.installation, nil
 		}
 	}

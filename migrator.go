@@ -78,11 +78,11 @@ func (m *tenantMigrator) AutoMigrate(values ...any) error {
 	if len(owned) == 0 {
 		return nil
 	}
-	if _, inTransaction := m.db.Statement.ConnPool.(gorm.TxCommitter); inTransaction {
+	if m.inTransaction() {
 		if err := m.physical.autoMigrate(owned); err != nil {
 			return err
 		}
-		return m.attest(owned)
+		return m.guard(owned)
 	}
 	t := m.route.scope.tenant
 	if err := m.in.provider.Provision(ctx, t); err != nil {
@@ -115,14 +115,14 @@ func (m *tenantMigrator) autoMigrateUnlisted(ctx context.Context, values []any) 
 		if err := p.autoMigrate(values); err != nil {
 			return err
 		}
-		return m.in.attestMade(ctx, tx, m.route.scope.tenant, values)
+		return m.in.guardMade(ctx, tx, m.route.scope.tenant, values)
 	})
 }
 
-// attest looks at the tables that were made on the migrator's own handle.
-func (m *tenantMigrator) attest(values []any) error {
+// guard looks at the tables that were made on the migrator's own handle, and has them protected.
+func (m *tenantMigrator) guard(values []any) error {
 	t := m.route.scope.tenant
-	return m.in.complete(m.in.attestMade(m.db.Statement.Context, m.physical.db.Statement.ConnPool, t, values), "migrate", t)
+	return m.in.complete(m.in.guardMade(m.db.Statement.Context, m.physical.db.Statement.ConnPool, t, values), "migrate", t)
 }
 
 func (m *tenantMigrator) split(values []any) (shared, owned []any, err error) {
@@ -202,11 +202,27 @@ func (m *tenantMigrator) prefixed(table string) bool {
 
 // The rest of gorm.Migrator, with the tenant's names.
 
+// CreateTable makes tables, and what protects them, in one transaction.
 func (m *tenantMigrator) CreateTable(dst ...any) error {
+	if m.err == nil && m.protects() && !m.inTransaction() {
+		return m.db.Transaction(func(tx *gorm.DB) error { return tx.Migrator().CreateTable(dst...) })
+	}
 	if err := m.Migrator.CreateTable(m.values(dst)...); err != nil || m.err != nil {
 		return err
 	}
-	return m.attest(slices.DeleteFunc(slices.Clone(dst), m.named))
+	return m.guard(slices.DeleteFunc(slices.Clone(dst), m.named))
+}
+
+func (m *tenantMigrator) inTransaction() bool {
+	_, is := m.db.Statement.ConnPool.(gorm.TxCommitter)
+	return is
+}
+
+// protects reports whether the tenant's tables are given something that keeps tenants apart.
+func (m *tenantMigrator) protects() bool {
+	tier, err := m.in.TierOf(m.route.scope.tenant)
+	_, protects := tier.Provider.(Protector)
+	return err == nil && protects
 }
 
 // named reports whether a migrator's argument is the name of a table, or no owned model.

@@ -14,8 +14,9 @@ import (
 //	err := db.Use(tenancy.Plugin(tenancy.Config{Strategy: strategies.Schema{}}))
 //
 // Use it once, right after gorm.Open and before the handle is shared between
-// goroutines. db.Use returns [ErrConfig], [ErrUnsupportedDialect] or
-// [ErrNoTenantColumn] for what cannot work, and leaves the handle as it was.
+// goroutines; another handle needs a plugin of its own. db.Use returns [ErrConfig],
+// [ErrUnsupportedDialect] or [ErrNoTenantColumn] for what cannot work, and leaves the handle as
+// it was.
 func Plugin(cfg Config) gorm.Plugin { return &plugin{config: cfg} }
 
 type plugin struct {
@@ -29,12 +30,17 @@ func (p *plugin) Name() string { return fmt.Sprintf("%s:%p", pluginName, p) }
 
 // Initialize installs the plugin on db. It is called by db.Use.
 func (p *plugin) Initialize(db *gorm.DB) error {
-	switch known := db.Plugins[pluginName]; known {
-	case nil:
-	case p:
-		return nil // another plugin opens a handle with a copy of this one's configuration
-	default:
+	known := db.Plugins[pluginName]
+	switch {
+	case known != nil && known != p:
 		return configCause(gorm.ErrRegistered, "the handle has a tenancy plugin already; call db.Use once")
+	case p.installation != nil && p.installation.db == db:
+		return nil // gorm.Open has met it under another key already
+	case p.installation != nil && known == p: // another plugin opens it for its pool
+		p.installation.installBuilders() // its dialect may have put its own in the same map
+		return refuseAll(db)
+	case p.installation != nil:
+		return configError("the plugin works on another handle; make one for each by tenancy.Plugin")
 	}
 	in, err := newInstallation(db, p.config)
 	if err != nil {
@@ -164,6 +170,7 @@ func (in *Installation) installCallbacks() {
 		_ = create.Replace("gorm:create", in.merging(create.Get("gorm:create")))
 	}
 	in.guardPanics(create, "gorm:before_create", "gorm:save_before_associations", "gorm:create", "gorm:save_after_associations", "gorm:after_create")
+	_ = create.Replace("gorm:create", in.sends(opCreate, create.Get("gorm:create")))
 	_ = create.Before(first(begin, "gorm:before_create")).Register("tenancy:bind", in.bind(opCreate))
 	_ = create.After("gorm:create").Before("gorm:save_after_associations").Register("tenancy:upserted", in.upserted)
 	_ = create.After("tenancy:upserted").Before("gorm:save_after_associations").Register("tenancy:explain", in.explain)
@@ -171,26 +178,31 @@ func (in *Installation) installCallbacks() {
 
 	update := callbacks.Update()
 	in.guardPanics(update, "gorm:setup_reflect_value", "gorm:before_update", "gorm:save_before_associations", "gorm:update", "gorm:save_after_associations", "gorm:after_update")
+	_ = update.Replace("gorm:update", in.sends(opUpdate, update.Get("gorm:update")))
 	_ = update.Before(first(begin, "gorm:setup_reflect_value")).Register("tenancy:bind", in.bind(opUpdate))
 	_ = update.After("gorm:update").Before("gorm:save_after_associations").Register("tenancy:explain", in.explain)
 	_ = update.Register("tenancy:release", in.release)
 
 	remove := callbacks.Delete()
 	in.guardPanics(remove, "gorm:before_delete", "gorm:delete_before_associations", "gorm:delete", "gorm:after_delete")
+	_ = remove.Replace("gorm:delete", in.sends(opDelete, remove.Get("gorm:delete")))
 	_ = remove.Before(first(begin, "gorm:before_delete")).Register("tenancy:bind", in.bind(opDelete))
 	_ = remove.After("gorm:delete").Before("gorm:after_delete").Register("tenancy:explain", in.explain)
 	_ = remove.Register("tenancy:release", in.release)
 
 	query := callbacks.Query()
+	_ = query.Replace("gorm:query", in.sends(opQuery, query.Get("gorm:query")))
 	_ = query.Before("gorm:query").Register("tenancy:bind", in.bind(opQuery))
 	_ = query.After("gorm:query").Before("gorm:preload").Register("tenancy:explain", in.explain)
 	_ = query.Register("tenancy:release", in.release)
 
 	row := callbacks.Row()
+	_ = row.Replace("gorm:row", in.sends(opRow, row.Get("gorm:row")))
 	_ = row.Before("gorm:row").Register("tenancy:bind", in.bind(opRow))
 	_ = row.Register("tenancy:release", in.release)
 
 	raw := callbacks.Raw()
+	_ = raw.Replace("gorm:raw", in.sends(opRaw, raw.Get("gorm:raw")))
 	_ = raw.Before("gorm:raw").Register("tenancy:bind", in.bind(opRaw))
 	_ = raw.Register("tenancy:release", in.release)
 }

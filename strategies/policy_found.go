@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"gorm.io/gorm"
+	"gorm.io/gorm/schema"
 )
 
 // foundTable is a guarded table as it is.
@@ -21,14 +22,10 @@ type foundTable struct {
 	lines   []string // its policies, and the default of its tenant column
 }
 
-// found returns the tables of the owned models that are there, and those that hold rows of them
+// found returns the tables of owned models that are there, and those that hold rows of them
 // as partitions or heirs, as far as the role may use them: who names such a table meets its
 // policies alone (https://www.postgresql.org/docs/current/ddl-rowsecurity.html).
-func (p *policies) found(ctx context.Context, tx gorm.ConnPool) ([]foundTable, error) {
-	owned, err := p.in.Ordered()
-	if err != nil {
-		return nil, err
-	}
+func (p *policies) found(ctx context.Context, tx gorm.ConnPool, owned []*schema.Schema) ([]foundTable, error) {
 	names := make([]string, len(owned))
 	for i, s := range owned {
 		names[i] = quoteIdent(s.Table)

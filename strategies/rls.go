@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"gorm.io/gorm"
+	"gorm.io/gorm/schema"
 
 	"github.com/gormtenancy/tenancy"
 	"github.com/gormtenancy/tenancy/internal/ddl"
@@ -127,7 +128,16 @@ func (p *policies) Provision(ctx context.Context, t tenancy.Tenant) error {
 // Protect gives the owned tables that are there what keeps tenants apart in them. tx is a
 // transaction. It is for tables that something else than Provision made.
 func (p *policies) Protect(ctx context.Context, tx gorm.ConnPool) error {
-	statements, err := p.Lacking(ctx, tx)
+	owned, err := p.in.Ordered()
+	if err != nil {
+		return err
+	}
+	return p.ProtectMade(ctx, tx, owned)
+}
+
+// ProtectMade implements [tenancy.Protector].
+func (p *policies) ProtectMade(ctx context.Context, tx gorm.ConnPool, made []*schema.Schema) error {
+	statements, err := p.lacking(ctx, tx, made)
 	if err != nil {
 		return err
 	}
@@ -141,7 +151,15 @@ func (p *policies) Protect(ctx context.Context, tx gorm.ConnPool) error {
 
 // Lacking lists the statements that Protect would send. tx is a transaction.
 func (p *policies) Lacking(ctx context.Context, tx gorm.ConnPool) ([]string, error) {
-	tables, err := p.found(ctx, tx)
+	owned, err := p.in.Ordered()
+	if err != nil {
+		return nil, err
+	}
+	return p.lacking(ctx, tx, owned)
+}
+
+func (p *policies) lacking(ctx context.Context, tx gorm.ConnPool, owned []*schema.Schema) ([]string, error) {
+	tables, err := p.found(ctx, tx, owned)
 	if err != nil {
 		return nil, err
 	}
@@ -268,7 +286,11 @@ func (p *policies) compare(ctx context.Context, base beginner) ([]string, error)
 		return nil, err
 	}
 	differences = append(differences, p.inexact(held, p.in.Owned())...)
-	tables, err := p.found(ctx, tx)
+	owned, err := p.in.Ordered()
+	if err != nil {
+		return nil, err
+	}
+	tables, err := p.found(ctx, tx, owned)
 	if err != nil {
 		return nil, err
 	}

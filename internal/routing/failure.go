@@ -36,6 +36,12 @@ func (t *Target) row(row *sql.Row) *sql.Row {
 // of the user where a callback leaves it without a row; this gives it one.
 func Failed(err error) gorm.ConnPool { return failed{err} }
 
+// IsFailed reports whether a pool is one of [Failed].
+func IsFailed(pool gorm.ConnPool) bool {
+	_, is := pool.(failed)
+	return is
+}
+
 type failed struct{ err error }
 
 func (f failed) PrepareContext(context.Context, string) (*sql.Stmt, error) { return nil, f.err }
