@@ -40,6 +40,7 @@ type bound struct {
 	table    table
 	names    Names         // of the statement's own table; zero for a shared one
 	scope    *scopes.Scope // nil where there is no tenant column, or no tenant
+	keys     *keysFor      // nil: no other column holds a tenant
 	filter   bool          // conditions are narrowed, not only rows stamped
 	extra    []clause.Expression
 	where    bool // a WHERE was written
@@ -194,13 +195,18 @@ func (in *Installation) bindShared(stmt *gorm.Statement, b *bound, h handle) err
 // narrow gives an owned model's statement its scope, and checks the rows it holds.
 func (in *Installation) narrow(stmt *gorm.Statement, b *bound, known *model) (*routing.Target, error) {
 	r := b.route
+	var err error
+	if !lifted(stmt.Context) {
+		if b.keys, err = b.keysFor(known); err != nil {
+			return nil, err
+		}
+	}
 	if known.column == nil {
 		if r.binding.Filter.requires() && !b.table.derived {
 			return nil, noColumn(in.column, known.table)
 		}
 		return r.owned, nil
 	}
-	var err error
 	if b.held, err = b.scopeOf(known); err != nil {
 		return nil, err
 	}
@@ -222,8 +228,8 @@ func (b *bound) rows(stmt *gorm.Statement) error {
 	case opCreate:
 		err = b.scope.Stamp(stmt)
 	case opUpdate, opDelete:
-		if err = b.scope.Check(stmt, stmt.Dest); err == nil {
-			err = b.scope.Check(stmt, stmt.Model)
+		if err = b.scope.Complete(stmt, stmt.Dest); err == nil {
+			err = b.scope.Complete(stmt, stmt.Model)
 		}
 	}
 	return b.mismatch(err)
@@ -235,10 +241,11 @@ func (b *bound) mismatch(err error) error {
 		return err
 	}
 	what := strings.TrimPrefix(err.Error(), ErrTenantMismatch.Error()+": ")
-	return &Error{
-		Kind: ErrTenantMismatch, Op: string(b.op), Tenant: b.route.scope.tenant.ID, Strategy: b.in.Strategy(),
-		Detail: what + "; leave the tenant column empty, and use the context of the tenant that is meant",
+	cure := "leave the tenant column empty, and use the context of the tenant that is meant"
+	if errors.Is(err, scopes.ErrIncompleteKey) {
+		cure = "load the row first, or set its tenant"
 	}
+	return &Error{Kind: ErrTenantMismatch, Op: string(b.op), Tenant: b.route.scope.tenant.ID, Strategy: b.in.Strategy(), Detail: what + "; " + cure}
 }
 
 // handle is what a statement was to run on: the pool, or a transaction.

@@ -194,8 +194,19 @@ func (b *bound) join(join *clause.Join) error {
 	if known.shared && b.route.binding.Pool != nil {
 		return &Error{Kind: ErrElsewhere, Detail: fmt.Sprintf("the shared model %s cannot be joined from the tenant's own database; preload it instead", name)}
 	}
-	if known.shared || filter == FilterNone {
+	if known.shared {
 		return nil
+	}
+	alias := join.Table.Alias
+	if alias == "" {
+		alias = name
+	}
+	keys, err := b.keysFor(known)
+	if err == nil {
+		err = b.mismatch(keys.check(join.ON.Exprs, alias))
+	}
+	if err != nil || filter == FilterNone {
+		return err
 	}
 	if known.column == nil {
 		if filter.requires() {
@@ -206,10 +217,6 @@ func (b *bound) join(join *clause.Join) error {
 	scope, err := b.scopeOf(known)
 	if err != nil {
 		return err
-	}
-	alias := join.Table.Alias
-	if alias == "" {
-		alias = name
 	}
 	predicate := scope.Predicate(alias)
 	if join.Type == clause.CrossJoin || len(join.Using) > 0 && len(join.ON.Exprs) == 0 {
@@ -294,15 +301,18 @@ func (b *bound) upsertAlias(stmt *gorm.Statement) bool {
 func (b *bound) values(stmt *gorm.Statement, c *clause.Clause) {
 	values, ok := c.Expression.(clause.Values)
 	b.plain = b.plain && ok && plainRows(values.Values)
-	if !ok || b.scope == nil {
+	if !ok {
 		return
 	}
-	stamped, err := b.scope.Values(values)
+	err := b.keys.stamp(values)
+	if err == nil && b.scope != nil {
+		values, err = b.scope.Values(values)
+	}
 	if err != nil {
 		b.fail(stmt, b.mismatch(err))
 		return
 	}
-	c.Expression = stamped
+	c.Expression = values
 }
 
 // set keeps the tenant column out of an UPDATE.
@@ -327,6 +337,10 @@ func (b *bound) set(stmt *gorm.Statement, c *clause.Clause) {
 func (b *bound) conditions(stmt *gorm.Statement, c *clause.Clause) {
 	where, ok := c.Expression.(clause.Where)
 	b.plain = b.plain && ok && plainConditions(where.Exprs)
+	if err := b.keys.check(where.Exprs, b.table.alias); err != nil {
+		b.fail(stmt, b.mismatch(err))
+		return
+	}
 	if !ok || b.scope == nil {
 		return
 	}

@@ -19,6 +19,7 @@ type model struct {
 	listed bool                                  // in the configuration, or hangs on what is
 	schema *schema.Schema                        // nil for a table that no model is known for
 	column *schema.Field                         // the tenant column; nil where there is none
+	keys   *tenantKeys                           // nil: no other column holds a tenant
 	check  atomic.Pointer[func(id string) error] // see Admit
 }
 
@@ -64,6 +65,7 @@ func (m *models) add(s *schema.Schema, shared bool) {
 	known := &model{table: s.Table, shared: shared, schema: s}
 	if !shared {
 		known.column = s.LookUpField(m.column)
+		known.keys = keysOf(s, m.column)
 	}
 	if _, loaded := m.tables.LoadOrStore(strings.ToLower(s.Table), known); loaded || shared {
 		return

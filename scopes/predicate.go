@@ -1,6 +1,7 @@
 package scopes
 
 import (
+	"slices"
 	"strings"
 
 	"gorm.io/gorm/clause"
@@ -63,12 +64,15 @@ func (s Scope) Conditions(exprs []clause.Expression, table string) error {
 func (s Scope) condition(expr clause.Expression, table string) error {
 	switch e := expr.(type) {
 	case clause.Eq:
-		if s.isColumn(e.Column, table) && s.judge(e.Value) == other {
-			return mismatch(s.Column, e.Value)
+		if s.isColumn(e.Column, table) {
+			return s.all([]any{e.Value})
 		}
 	case clause.IN:
 		if s.isColumn(e.Column, table) {
 			return s.all(e.Values)
+		}
+		if columns, several := e.Column.([]clause.Column); several {
+			return s.allOf(columns, e.Values, table)
 		}
 	case clause.Expr:
 		if len(e.Vars) == 1 && s.isEquation(e.SQL, table) && s.judge(e.Vars[0]) == other {
@@ -86,8 +90,34 @@ func (s Scope) condition(expr clause.Expression, table string) error {
 
 func (s Scope) all(values []any) error {
 	for _, value := range values {
-		if s.judge(value) == other {
+		if _, joined := value.(clause.Column); joined {
+			continue
+		}
+		switch s.judge(value) {
+		case other:
 			return mismatch(s.Column, value)
+		case unset:
+			if text, ok := value.(string); ok && text == "" { // which no row has
+				return lacking(s.Column)
+			}
+		}
+	}
+	return nil
+}
+
+// allOf is all for keys of several columns.
+func (s Scope) allOf(columns []clause.Column, keys []any, table string) error {
+	at := slices.IndexFunc(columns, func(c clause.Column) bool { return s.isColumn(c, table) })
+	if at < 0 {
+		return nil
+	}
+	for _, key := range keys {
+		parts, ok := key.([]any)
+		if !ok || at >= len(parts) {
+			continue
+		}
+		if err := s.all(parts[at : at+1]); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -13,6 +13,11 @@ import (
 // another tenant.
 var ErrTenantMismatch = errors.New("another tenant's")
 
+// ErrIncompleteKey is wrapped, beside ErrTenantMismatch, by the errors for a condition that no
+// row can fulfil, since it names no tenant: of a key that has the tenant column, GORM makes one
+// with whatever the other columns have.
+var ErrIncompleteKey = fmt.Errorf("%w: no tenant in a key or a condition", ErrTenantMismatch)
+
 // DefaultColumn is the column that [Tenant] narrows by.
 const DefaultColumn = "tenant_id"
 

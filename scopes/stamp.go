@@ -13,23 +13,34 @@ import (
 // Stamp writes the tenant into the rows of stmt.Dest: a struct, a map, or a slice of
 // either. A row that names another tenant is ErrTenantMismatch, and nothing is
 // written to the rows after it. What has no tenant column is left alone.
-func (s Scope) Stamp(stmt *gorm.Statement) error { return s.rows(stmt, stmt.Dest, true) }
+func (s Scope) Stamp(stmt *gorm.Statement) error { return s.rows(stmt, stmt.Dest, stamping) }
 
-// Check is Stamp without writing, over the rows of value.
-func (s Scope) Check(stmt *gorm.Statement, value any) error { return s.rows(stmt, value, false) }
+// Complete is Stamp for rows by whose keys others are found, over the rows of value: it
+// writes the tenant where it is part of a key of which another part is set, and nowhere else.
+func (s Scope) Complete(stmt *gorm.Statement, value any) error {
+	return s.rows(stmt, value, completing)
+}
 
-func (s Scope) rows(stmt *gorm.Statement, value any, write bool) error {
+// purpose is what rows are looked at for.
+type purpose uint8
+
+const (
+	completing purpose = iota
+	stamping
+)
+
+func (s Scope) rows(stmt *gorm.Statement, value any, to purpose) error {
 	switch rows := value.(type) {
 	case nil:
 		return nil
 	case map[string]any:
-		return s.stampMap(stmt, rows, write)
+		return s.stampMap(stmt, rows, to)
 	case *map[string]any:
-		return s.stampMap(stmt, *rows, write)
+		return s.stampMap(stmt, *rows, to)
 	case []map[string]any:
-		return s.stampMaps(stmt, rows, write)
+		return s.stampMaps(stmt, rows, to)
 	case *[]map[string]any:
-		return s.stampMaps(stmt, *rows, write)
+		return s.stampMaps(stmt, *rows, to)
 	}
 	if stmt.Schema == nil {
 		return nil
@@ -42,29 +53,29 @@ func (s Scope) rows(stmt *gorm.Statement, value any, write bool) error {
 	for rv.Kind() == reflect.Pointer || rv.Kind() == reflect.Interface {
 		rv = rv.Elem()
 	}
-	return s.stampValue(stmt, field, rv, write)
+	return s.stampValue(stmt, field, rv, to)
 }
 
-func (s Scope) stampValue(stmt *gorm.Statement, field *schema.Field, rv reflect.Value, write bool) error {
+func (s Scope) stampValue(stmt *gorm.Statement, field *schema.Field, rv reflect.Value, to purpose) error {
 	switch rv.Kind() {
 	case reflect.Slice, reflect.Array:
 		for i := range rv.Len() {
-			if err := s.stampValue(stmt, field, reflect.Indirect(rv.Index(i)), write); err != nil {
+			if err := s.stampValue(stmt, field, reflect.Indirect(rv.Index(i)), to); err != nil {
 				return err
 			}
 		}
 	case reflect.Struct:
 		if rv.Type() == field.Schema.ModelType {
-			return s.stampStruct(stmt, field, rv, write)
+			return s.stampStruct(stmt, field, rv, to)
 		}
 	}
 	return nil
 }
 
-func (s Scope) stampStruct(stmt *gorm.Statement, field *schema.Field, rv reflect.Value, write bool) error {
+func (s Scope) stampStruct(stmt *gorm.Statement, field *schema.Field, rv reflect.Value, to purpose) error {
 	value, zero := field.ValueOf(stmt.Context, rv)
 	if zero {
-		if write && rv.CanAddr() {
+		if rv.CanAddr() && (to == stamping || keyed(stmt, field, rv)) {
 			return field.Set(stmt.Context, rv, s.Value)
 		}
 		return nil
@@ -75,9 +86,18 @@ func (s Scope) stampStruct(stmt *gorm.Statement, field *schema.Field, rv reflect
 	return nil
 }
 
-func (s Scope) stampMaps(stmt *gorm.Statement, rows []map[string]any, write bool) error {
+// keyed reports whether the tenant is the part that a row's key lacks. A row without any
+// part of it is none that others are found by.
+func keyed(stmt *gorm.Statement, tenant *schema.Field, rv reflect.Value) bool {
+	return tenant.PrimaryKey && slices.ContainsFunc(tenant.Schema.PrimaryFields, func(field *schema.Field) bool {
+		_, zero := field.ValueOf(stmt.Context, rv)
+		return !zero
+	})
+}
+
+func (s Scope) stampMaps(stmt *gorm.Statement, rows []map[string]any, to purpose) error {
 	for _, row := range rows {
-		if err := s.stampMap(stmt, row, write); err != nil {
+		if err := s.stampMap(stmt, row, to); err != nil {
 			return err
 		}
 	}
@@ -85,10 +105,11 @@ func (s Scope) stampMaps(stmt *gorm.Statement, rows []map[string]any, write bool
 }
 
 // stampMap finds the column under any of the keys GORM takes: the column's name, the field's, a qualified one.
-func (s Scope) stampMap(stmt *gorm.Statement, row map[string]any, write bool) error {
+func (s Scope) stampMap(stmt *gorm.Statement, row map[string]any, to purpose) error {
 	if row == nil {
 		return nil
 	}
+	write := to == stamping
 	for key, value := range row {
 		if !s.isKey(stmt.Schema, key) {
 			continue
@@ -136,6 +157,35 @@ func (s Scope) Values(values clause.Values) (clause.Values, error) {
 		}
 	}
 	return values, nil
+}
+
+// Keys is Values for other columns that hold the tenants of rows that are referred to, as
+// far as they are there: one that names another tenant is ErrTenantMismatch, and one that names
+// none is given the tenant where it is part of the row's own key.
+func (s Scope) Keys(values clause.Values, keys []Key) error {
+	for _, key := range keys {
+		at := slices.IndexFunc(values.Columns, func(c clause.Column) bool { return c.Name == key.Column })
+		if at < 0 {
+			continue
+		}
+		for _, row := range values.Values {
+			switch s.judge(row[at]) {
+			case other:
+				return mismatch(key.Column, row[at])
+			case unset:
+				if key.Primary {
+					row[at] = s.Value
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// Key is a column that holds the tenant of a row that is referred to.
+type Key struct {
+	Column  string
+	Primary bool // part of the primary key, as in a join table
 }
 
 func (s Scope) append(values clause.Values) clause.Values {

@@ -90,6 +90,11 @@ func plainText(value any) string {
 // Is reports whether value, as it is bound to a statement, is the tenant id.
 func Is(value any, id string) bool { return plainText(value) == id }
 
+// lacking is the error for a key, or a condition, without a tenant.
+func lacking(column string) error {
+	return fmt.Errorf("%w: the column %q", ErrIncompleteKey, column)
+}
+
 func mismatch(column string, value any) error {
 	return fmt.Errorf("%w: the value %q in column %q", ErrTenantMismatch, plainText(value), column)
 }
