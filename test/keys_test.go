@@ -29,11 +29,19 @@ type chart struct {
 	ID       uint   `gorm:"primaryKey;autoIncrement:false"`
 }
 
+// mooring refers to a quay by another column than its own tenant's.
+type mooring struct {
+	QuayTenant string `gorm:"primaryKey;size:64"`
+	QuayID     uint   `gorm:"primaryKey;autoIncrement:false"`
+	TenantID   string `gorm:"size:64"`
+	Quay       *quay  `gorm:"foreignKey:QuayTenant,QuayID;references:TenantID,ID"`
+}
+
 // TestKeysWithoutTenant: what is found by a key that lacks its tenant alone is the context's
 // tenant's, or an error, and never silently nothing.
 func TestKeysWithoutTenant(t *testing.T) {
 	t.Parallel()
-	models := []any{&quay{}, &bollard{}, &chart{}}
+	models := []any{&quay{}, &bollard{}, &chart{}, &mooring{}}
 	run := func(t *testing.T, s *site) {
 		s.provision(t, "acme", "globex")
 		for _, id := range []string{"acme", "globex"} {
@@ -67,6 +75,15 @@ func TestKeysWithoutTenant(t *testing.T) {
 		var names []string
 		must(t, s.as("globex").Model(&quay{}).Order("id").Pluck("name", &names).Error)
 		same(t, "globex's", names, []string{"globex", "globex", "globex"})
+
+		must(t, acme.Create(&mooring{QuayID: 1}).Error)
+		var moored mooring
+		must(t, acme.Preload("Quay").First(&moored).Error)
+		if moored.Quay == nil || moored.Quay.Name != "more" {
+			t.Errorf("moored at %+v", moored.Quay)
+		}
+		wantKind(t, acme.Create(&mooring{QuayTenant: "globex", QuayID: 1}).Error, tenancy.ErrTenantMismatch)
+		must(t, acme.Delete(&moored).Error)
 
 		parent := func() *gorm.Association { return acme.Model(&quay{ID: 1}).Association("Charts") }
 		wantKind(t, parent().Append(&chart{ID: 2}), nil)
