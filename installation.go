@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -35,7 +36,8 @@ type Installation struct {
 
 	builders map[string]clause.ClauseBuilder // the dialect's own, before the plugin
 
-	guard guard // see Config.Require
+	guard  guard // see Config.Require
+	closed atomic.Bool
 
 	columnRequired bool     // see RequireColumn
 	commonSchemas  []string // see CommonSchemas
@@ -120,10 +122,20 @@ func (in *Installation) withShared(b Binding) Binding {
 }
 
 // Close gives back what the strategy opened: pools of tenants, not the base pool,
-// which is the application's. It waits until nothing uses them.
+// which is the application's. It waits until nothing uses them. From then on statements and
+// transactions are refused with [ErrClosed], whatever the strategy, and nothing of them is sent;
+// transactions that are open go on.
 func (in *Installation) Close() error {
+	in.closed.Store(true)
 	in.pins.Close()
 	return errors.Join(in.streams.Close(), in.transactions.Close(), in.provider.Close())
+}
+
+func (in *Installation) refuseClosed(owner routing.Owner) error {
+	if !in.closed.Load() {
+		return nil
+	}
+	return &Error{Kind: ErrClosed, Op: "statement", Tenant: owner.Tenant, Strategy: in.Strategy(), Detail: "the plugin was closed; open a new handle"}
 }
 
 // Close gives back what the plugin on db opened. It is [Installation.Close].

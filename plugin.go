@@ -99,7 +99,7 @@ func (in *Installation) open() error {
 }
 
 func (in *Installation) router() routing.Router {
-	return routing.Router{Statement: in.target, Begin: in.beginTarget, Streams: &in.streams, Transactions: &in.transactions, Mismatch: in.mismatched, Elsewhere: in.elsewhere}
+	return routing.Router{Statement: in.target, Begin: in.beginTarget, Streams: &in.streams, Transactions: &in.transactions, Mismatch: in.mismatched, Elsewhere: in.elsewhere, Closed: in.refuseClosed}
 }
 
 // RequireColumn says that every owned table must have the tenant column. A

@@ -218,6 +218,59 @@ func TestSystemContext(t *testing.T) {
 	})
 }
 
+// TestClosedRefuses: when the plugin was closed, nothing is sent that the caller would be told
+// has failed, and an open transaction goes on.
+func TestClosedRefuses(t *testing.T) {
+	t.Parallel()
+	run := func(t *testing.T, s *site, wait bool) {
+		t.Helper()
+		s.provision(t, "acme")
+		must(t, s.as("acme").Create(&folio{ID: 1}).Error)
+		if !wait { // else Close waits for it
+			tx := s.as("acme").Begin()
+			must(t, tx.Create(&folio{ID: 2}).Error)
+			must(t, tenancy.Close(s.db))
+			must(t, tx.Create(&folio{ID: 3}).Error)
+			must(t, tx.Commit().Error)
+		}
+		must(t, tenancy.Close(s.db))
+		for name, err := range map[string]error{
+			"find":    s.as("acme").Find(&[]folio{}).Error,
+			"create":  s.as("acme").Session(&gorm.Session{SkipDefaultTransaction: true}).Create(&folio{ID: 4}).Error,
+			"created": s.as("acme").Create(&folio{ID: 5}).Error,
+			"delete":  s.as("acme").Session(&gorm.Session{SkipDefaultTransaction: true}).Where("id > 0").Delete(&folio{}).Error,
+			"begin":   s.as("acme").Begin().Error,
+			"row":     s.as("acme").Model(&folio{}).Select("id").Row().Scan(new(int)),
+			"system":  s.system().Exec("SELECT 1").Error,
+		} {
+			wantKind(t, err, tenancy.ErrClosed)
+			var known *tenancy.Error
+			if !errors.As(err, &known) {
+				t.Errorf("%s: %v is no *tenancy.Error", name, err)
+			}
+		}
+		must(t, s.close())
+	}
+	for _, k := range kinds {
+		t.Run(k.name, func(t *testing.T) {
+			s, err := newSite(k, setup{root: t.TempDir()})
+			must(t, err)
+			run(t, s, k.name == byDatabase.name)
+		})
+	}
+	for _, k := range pgKinds {
+		t.Run("postgres/"+k.name, func(t *testing.T) {
+			server := newPG(t)
+			s := openPG(t, server, k, pgSetup{})
+			run(t, s.site, false)
+			again := openPG(t, server, k, pgSetup{})
+			var ids []string
+			must(t, again.as("acme").Model(&folio{}).Order("id").Pluck("id::text", &ids).Error)
+			same(t, "rows", ids, []string{"1", "2", "3"})
+		})
+	}
+}
+
 // TestClosed: a plugin that was closed says so, and Close may be repeated.
 func TestClosed(t *testing.T) {
 	t.Parallel()
@@ -227,7 +280,7 @@ func TestClosed(t *testing.T) {
 	must(t, tenancy.Close(s.db))
 	err = s.as("acme").Find(&[]folio{}).Error
 	wellMade(t, err, tenancy.ErrClosed, "open a new handle")
-	wantTenant(t, err, "connect", "acme", "database")
+	wantTenant(t, err, "statement", "acme", "database")
 	for name, run := range map[string]func(context.Context, tenancy.Tenant) error{
 		"provision": s.migrate.Provision, "verify": s.migrate.Verify, "destroy": s.migrate.Destroy,
 	} {

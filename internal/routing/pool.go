@@ -94,12 +94,22 @@ func (p *Pool) Ping() error {
 	return nil
 }
 
+// acquire lends the pool that a target is sent to, unless nothing new is to be begun.
+func (p *Pool) acquire(ctx context.Context, target *Target) (gorm.ConnPool, func(), error) {
+	if p.router.Closed != nil {
+		if err := p.router.Closed(target.Owner); err != nil {
+			return nil, nil, err
+		}
+	}
+	return target.acquire(ctx, p.base)
+}
+
 func (p *Pool) exec(ctx context.Context, target *Target, from origin, query string, args []any) (sql.Result, error) {
 	query, err := target.inspect(query, from, args)
 	if err != nil {
 		return nil, err
 	}
-	pool, release, err := target.acquire(ctx, p.base)
+	pool, release, err := p.acquire(ctx, target)
 	if err != nil {
 		return nil, err
 	}
@@ -128,7 +138,7 @@ func (p *Pool) query(ctx context.Context, target *Target, from origin, query str
 	if err != nil {
 		return nil, err
 	}
-	pool, release, err := target.acquire(ctx, p.base)
+	pool, release, err := p.acquire(ctx, target)
 	if err != nil {
 		return nil, err
 	}
@@ -149,7 +159,7 @@ func (p *Pool) queryRow(ctx context.Context, target *Target, from origin, query 
 	if err != nil {
 		return failedRow(err)
 	}
-	pool, release, err := target.acquire(ctx, p.base)
+	pool, release, err := p.acquire(ctx, target)
 	if err != nil {
 		return failedRow(err)
 	}
@@ -179,7 +189,7 @@ func (p *Pool) stream(ctx context.Context, pool gorm.ConnPool, target *Target, f
 }
 
 func (p *Pool) begin(ctx context.Context, target *Target, opts *sql.TxOptions) (*Tx, error) {
-	pool, release, err := target.acquire(ctx, p.base)
+	pool, release, err := p.acquire(ctx, target)
 	if err != nil {
 		return nil, err
 	}

@@ -197,5 +197,5 @@ func (tx *Tx) Fixed(target *Target) gorm.ConnPool {
 
 func fixed(r Router, target *Target) Router {
 	always := func(context.Context) (*Target, error) { return target, nil }
-	return Router{Statement: always, Begin: always, Streams: r.Streams, Transactions: r.Transactions, Mismatch: r.Mismatch, Elsewhere: r.Elsewhere}
+	return Router{Statement: always, Begin: always, Streams: r.Streams, Transactions: r.Transactions, Mismatch: r.Mismatch, Elsewhere: r.Elsewhere, Closed: r.Closed}
 }

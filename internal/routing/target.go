@@ -48,6 +48,9 @@ type Router struct {
 	Transactions *Transactions
 	// Mismatch makes the error for a transaction of one owner in the hands of another.
 	Mismatch func(owner, user Owner) error
+	// Closed fails when no statement and no transaction of anybody is to be begun any more;
+	// transactions that are open go on. nil: it never does.
+	Closed func(owner Owner) error
 	// Elsewhere makes the error for a transaction in another of the owner's databases.
 	Elsewhere func(owner Owner) error
 }
