@@ -46,6 +46,7 @@ type bound struct {
 	where    bool // a WHERE was written
 	plain    bool // see plain.go
 	listed   bool // its FROM is a list of tables
+	outer    bool // a join keeps rows for which there is none in its own table
 	conflict conflict
 
 	// Kept here to be allocated with the rest.

@@ -3,6 +3,7 @@ package tenancy
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -137,6 +138,7 @@ func (b *bound) from(stmt *gorm.Statement, c *clause.Clause) {
 	}
 	from.Joins = slices.Clone(from.Joins)
 	for i := range from.Joins {
+		b.outer = b.outer || outerJoin(from.Joins[i])
 		if err := b.join(&from.Joins[i]); err != nil {
 			b.fail(stmt, b.in.complete(err, string(b.op), b.route.scope.tenant))
 			return
@@ -230,6 +232,20 @@ func (b *bound) join(join *clause.Join) error {
 	join.ON = clause.Where{Exprs: exprs}
 	return nil
 }
+
+// outerJoin reports whether a join keeps rows of the joined table that have no partner.
+func outerJoin(join clause.Join) bool {
+	text := string(join.Type)
+	switch e := join.Expression.(type) {
+	case clause.Expr:
+		text = e.SQL
+	case clause.NamedExpr:
+		text = e.SQL
+	}
+	return rightOrFull.MatchString(text)
+}
+
+var rightOrFull = regexp.MustCompile(`(?i)\b(RIGHT|FULL)\b`)
 
 // updateTable is an UPDATE clause whose table is aliased.
 type updateTable struct {
@@ -407,7 +423,11 @@ func buildNarrow(_ clause.Clause, builder clause.Builder) {
 		separator = "AND "
 	}
 	_, _ = builder.WriteString(separator)
-	b.scope.BuildPredicate(builder, b.table.alias)
+	if b.outer && b.route.binding.Filter != FilterOnly {
+		b.scope.BuildOptional(builder, b.table.alias)
+	} else {
+		b.scope.BuildPredicate(builder, b.table.alias)
+	}
 	for _, predicate := range b.extra {
 		_, _ = builder.WriteString(" AND ")
 		predicate.Build(builder)

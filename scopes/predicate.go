@@ -16,6 +16,17 @@ func (s Scope) Predicate(table string) clause.Expression {
 // BuildPredicate writes [Scope.Predicate].
 func (s Scope) BuildPredicate(builder clause.Builder, table string) { s.equation(table).Build(builder) }
 
+// BuildOptional writes a condition for rows of an outer join that may have none of table: the
+// tenant column holds the tenant, or nothing. It is for tables whose rows are the tenant's for
+// another reason.
+func (s Scope) BuildOptional(builder clause.Builder, table string) {
+	_ = builder.WriteByte('(')
+	s.BuildPredicate(builder, table)
+	_, _ = builder.WriteString(" OR ")
+	clause.Eq{Column: clause.Column{Table: table, Name: s.Column}}.Build(builder)
+	_ = builder.WriteByte(')')
+}
+
 func (s Scope) equation(table string) clause.Eq {
 	return clause.Eq{Column: clause.Column{Table: table, Name: s.Column}, Value: s.Value}
 }

@@ -117,3 +117,49 @@ func TestKeysWithoutTenant(t *testing.T) {
 	}
 	t.Run("mysql", func(t *testing.T) { run(t, hosts["mysql"](t).site(t, models)) })
 }
+
+// TestOuterJoins: a join that keeps rows without a partner keeps them, where the tables are the
+// tenant's by more than their column.
+func TestOuterJoins(t *testing.T) {
+	t.Parallel()
+	models := []any{&quay{}, &bollard{}, &chart{}, &mooring{}}
+	run := func(t *testing.T, s *site) {
+		s.provision(t, "acme", "globex")
+		for _, id := range []string{"acme", "globex"} {
+			must(t, s.as(id).Create(&[]quay{{ID: 1, Name: id}, {ID: 2, Name: id}}).Error)
+			must(t, s.as(id).Create(&bollard{ID: 1, QuayID: 1}).Error)
+		}
+		for _, join := range []string{
+			"RIGHT JOIN quays ON quays.id = bollards.quay_id AND quays.tenant_id = bollards.tenant_id",
+			"right outer join quays on quays.id = bollards.quay_id and quays.tenant_id = bollards.tenant_id",
+			"FULL JOIN quays ON quays.id = bollards.quay_id AND quays.tenant_id = bollards.tenant_id",
+		} {
+			var names []string
+			must(t, s.as("acme").Model(&bollard{}).Joins(join).Order("quays.id").Pluck("quays.name", &names).Error)
+			same(t, join, names, []string{"acme", "acme"})
+		}
+		var inner int64
+		must(t, s.as("acme").Model(&bollard{}).Joins("JOIN quays ON quays.id = bollards.quay_id").Count(&inner).Error)
+		if inner != 1 {
+			t.Errorf("%d bollards", inner)
+		}
+		var moored []mooring
+		must(t, s.as("acme").Model(&mooring{}).Joins("Quay").Find(&moored).Error)
+	}
+	for _, k := range []kind{bySchema, byDatabase} {
+		t.Run(k.name, func(t *testing.T) {
+			run(t, openSite(t, k, setup{root: t.TempDir(), tenancy: tenancy.Config{Models: models}}))
+		})
+	}
+	for _, k := range pgKinds {
+		t.Run("postgres/"+k.name, func(t *testing.T) {
+			run(t, openPG(t, newPG(t), k, pgSetup{models: models}).site)
+		})
+	}
+	t.Run("shared", func(t *testing.T) {
+		s := openSite(t, byShared, setup{root: t.TempDir(), tenancy: tenancy.Config{Models: models}})
+		s.provision(t, "acme")
+		err := s.as("acme").Model(&bollard{}).Joins("RIGHT JOIN quays ON quays.id = bollards.quay_id").Find(&[]bollard{}).Error
+		wantKind(t, err, tenancy.ErrRawSQL)
+	})
+}
