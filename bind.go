@@ -87,7 +87,11 @@ func (in *Installation) bind(op operation) func(*gorm.DB) {
 		stmt := db.Statement
 		delete(stmt.Clauses, narrowClause)
 		b := &bound{in: in, op: op, original: stmt.ConnPool}
-		if err := in.bindStatement(stmt, b); err != nil {
+		err := in.bindStatement(stmt, b)
+		if err == nil && op == opQuery && b.route.narrows() {
+			err = refuseCache(db)
+		}
+		if err != nil {
 			b.fail(stmt, in.complete(err, string(op), tenantOf(stmt.Context)))
 		}
 	}

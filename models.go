@@ -140,10 +140,14 @@ func (m *models) load(db *gorm.DB, cfg Config) error {
 		m.add(s, false)
 	}
 	m.tables.Range(func(_, value any) bool {
-		value.(*model).listed = true
-		return true
+		known := value.(*model)
+		known.listed = true
+		if known.column != nil && known.column.DBName != m.column {
+			err = configError("Column %q is a field of %s; name the column that the field has, %q", m.column, known.schema.Name, known.column.DBName)
+		}
+		return err == nil
 	})
-	return nil
+	return err
 }
 
 // checkColumns refuses owned tables that have no tenant column, or are in a schema that nobody

@@ -40,6 +40,19 @@ func (in *Installation) undressed(db *gorm.DB) (back func()) {
 	return func() { db.Config = config }
 }
 
+// queryCache is the name of a plugin that keeps the rows of queries by their text and their
+// arguments, and answers before the tenant's pool is asked.
+const queryCache = "gorm:caches"
+
+// refuseCache fails where such rows would be another tenant's: the same text is, by the schema or
+// the database that it is sent to.
+func refuseCache(db *gorm.DB) error {
+	if _, caching := db.Plugins[queryCache]; !caching {
+		return nil
+	}
+	return configError("the plugin %q keeps the rows of one tenant for all who send the same text; take it off the handle, and keep results by tenant where they are used", queryCache)
+}
+
 // refuseAll lets no statement run on a handle.
 func refuseAll(db *gorm.DB) error {
 	refuse := func(db *gorm.DB) {

@@ -170,6 +170,50 @@ func TestPoolReplaced(t *testing.T) {
 	same(t, "globex's", kinds, []string{""})
 }
 
+// caching stands for the plugin that caches queries.
+type caching struct{}
+
+func (caching) Name() string                { return "gorm:caches" }
+func (caching) Initialize(_ *gorm.DB) error { return nil }
+
+// TestQueryCache: where rows are kept by the text of their query, no tenant's query is answered.
+func TestQueryCache(t *testing.T) {
+	t.Parallel()
+	for _, after := range []bool{false, true} {
+		path, cfg := beside(t)
+		db := plainHandle(t, path, &gorm.Config{})
+		for _, plugin := range map[bool][]gorm.Plugin{false: {caching{}, tenancy.Plugin(cfg)}, true: {tenancy.Plugin(cfg), caching{}}}[after] {
+			must(t, db.Use(plugin))
+		}
+		acme := db.WithContext(tenancy.WithTenant(t.Context(), tenancy.Tenant{ID: "acme"}))
+		var seen []ballast
+		wantKind(t, acme.Find(&seen).Error, tenancy.ErrConfig)
+		wantKind(t, acme.Raw("SELECT * FROM ballasts").Find(&seen).Error, tenancy.ErrConfig)
+		must(t, acme.Create(&ballast{ID: 3}).Error)
+		must(t, db.WithContext(tenancy.WithSystem(t.Context(), "a test")).Find(&seen).Error)
+	}
+}
+
+type berthOfOrg struct {
+	ID    uint
+	OrgID string `gorm:"column:org"`
+}
+
+// TestColumnIsNoField: the tenant column is named as the database has it.
+func TestColumnIsNoField(t *testing.T) {
+	t.Parallel()
+	for column, want := range map[string]error{"OrgID": tenancy.ErrConfig, "org": nil, "ORG": tenancy.ErrConfig, "org_id": tenancy.ErrNoTenantColumn} {
+		db := plainHandle(t, ":memory:", &gorm.Config{})
+		err := db.Use(tenancy.Plugin(tenancy.Config{Strategy: strategies.Shared{}, Models: []any{&berthOfOrg{}}, Column: column}))
+		if want == nil {
+			must(t, err)
+			must(t, tenancy.Close(db))
+			continue
+		}
+		wantKind(t, err, want)
+	}
+}
+
 // versionAsking is a value that asks MySQL's dialect, as GORM opened it, for the version of its server.
 type versionAsking struct{}
 
