@@ -23,9 +23,9 @@ func convert(field *schema.Field, id string) (any, error) {
 	case id:
 		return value, nil
 	case "":
-		return nil, fmt.Errorf("column %q (%s) cannot hold the ID %q", field.DBName, field.FieldType, id)
+		return nil, fmt.Errorf("column %q (%s) cannot hold the ID %q, which is the zero value of its type: no tenant; choose another ID", field.DBName, field.FieldType, id)
 	default: // another ID would be equal to this one, there
-		return nil, fmt.Errorf("column %q (%s) cannot hold the ID %q as it is; write it as %q", field.DBName, field.FieldType, id, plain)
+		return nil, fmt.Errorf("column %q (%s) cannot hold the ID %q as it is, but as %q; give the tenant an ID that is written as the column has it", field.DBName, field.FieldType, id, plain)
 	}
 }
 
