@@ -19,6 +19,9 @@ func (in *Installation) migrator(db *gorm.DB) gorm.Migrator {
 	if r == in.system {
 		return in.dialect.Migrator(db)
 	}
+	if err == nil && db.Statement.TableExpr != nil {
+		err = in.complete(errOtherTable, "migrate", tenantOf(db.Statement.Context))
+	}
 	m := &tenantMigrator{in: in, db: db, route: r, err: err}
 	pool := routing.Failed(err)
 	if err == nil {
@@ -34,6 +37,10 @@ func (in *Installation) migrator(db *gorm.DB) gorm.Migrator {
 	m.Migrator = p.db.Migrator()
 	return m
 }
+
+// errOtherTable is for a table that a migration names beside its model: it would be the model's
+// own that is changed, or dropped.
+var errOtherTable = configError("the migrator of a tenant knows tables by their models, and not by gorm.DB.Table; give it a model whose TableName is that table")
 
 // direct returns the tenant's pool without the last look at texts: the migrator's
 // texts carry physical names already, and read the database's catalog.
