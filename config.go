@@ -25,7 +25,9 @@ type Config struct {
 	// Resolve finds the tenant of a context that [WithTenant] has not seen. nil:
 	// there is none. An error that it returns reaches the caller unchanged; a
 	// zero Tenant means that there is none. It is called for every such
-	// statement, from any goroutine, so it should be quick.
+	// statement, on shared models too, from any goroutine, so it should be quick. What it
+	// asks of this handle itself it must ask in a context of [WithSystem], or it is called
+	// for that in turn.
 	Resolve func(context.Context) (Tenant, error)
 	// Require refuses the statements of tenants that lack something, with [ErrBehind]:
 	// migrate.Current() asks for these models. A tenant is asked about once in the life of
