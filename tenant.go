@@ -2,6 +2,7 @@ package tenancy
 
 import (
 	"context"
+	"log/slog"
 	"sync/atomic"
 
 	"github.com/gormtenancy/tenancy/internal/names"
@@ -28,6 +29,12 @@ type Tenant struct {
 	// Empty: the strategy makes it.
 	DSN string
 }
+
+// String returns the ID: a DSN, which may hold a password, gets into no log by accident.
+func (t Tenant) String() string { return t.ID }
+
+// LogValue implements [slog.LogValuer] like String.
+func (t Tenant) LogValue() slog.Value { return slog.StringValue(t.ID) }
 
 // check says what is wrong with the tenant's ID.
 func (t Tenant) check() error {
@@ -82,7 +89,9 @@ func FromContext(ctx context.Context) (Tenant, bool) {
 // WithSystem returns a context for work that belongs to no tenant: statements go
 // to the base pool, unnarrowed and unstamped, with the logical names of tables.
 // The reason is for people and logs; an empty one makes every statement fail
-// with [ErrNoTenant]. Use it where the way out is meant, and nowhere else.
+// with [ErrNoTenant]. Use it where the way out is meant, and nowhere else. Under row-level
+// security the policies bind the pool's role here, too: it sees no rows, which is no error, unless
+// it has BYPASSRLS.
 func WithSystem(ctx context.Context, reason string) context.Context {
 	s := &scope{system: true, reason: reason}
 	if reason == "" {

@@ -1,7 +1,11 @@
 package tenancy_test
 
 import (
+	"bytes"
 	"context"
+	"fmt"
+	"log/slog"
+	"strings"
 	"testing"
 
 	"github.com/gormtenancy/tenancy"
@@ -43,5 +47,17 @@ func TestContexts(t *testing.T) {
 				t.Error("other values are lost")
 			}
 		})
+	}
+}
+
+// TestTenantHidesItsDSN: a tenant is printed without its password.
+func TestTenantHidesItsDSN(t *testing.T) {
+	secret := tenancy.Tenant{ID: "acme", DSN: "postgres://app:hush@db/acme"}
+	var log bytes.Buffer
+	slog.New(slog.NewTextHandler(&log, nil)).Info("signed up", "tenant", secret)
+	for _, text := range []string{fmt.Sprint(secret), fmt.Sprintf("%+v", []tenancy.Tenant{secret}), log.String()} {
+		if strings.Contains(text, "hush") || !strings.Contains(text, "acme") {
+			t.Errorf("printed as %s", text)
+		}
 	}
 }

@@ -37,7 +37,8 @@ type RLS struct {
 	// Setting is the name of the setting. Empty: "app.current_tenant".
 	Setting string
 	// AllowUnsafeRole lets a role through to which the policies do not apply: for a
-	// handle that only migrates, never for one that serves tenants.
+	// handle that only migrates, or reports in the context of tenancy.WithSystem, never for one
+	// that serves tenants.
 	AllowUnsafeRole bool
 }
 
