@@ -273,7 +273,7 @@ func (r *route) explain(err error) error {
 	case missingTable(err):
 		return &Error{
 			Kind: ErrNotProvisioned, Op: "statement", Tenant: r.scope.tenant.ID, Strategy: r.in.Strategy(),
-			Detail: "a table is missing; run migrate.Provision for the tenant", Cause: err,
+			Detail: "a table is missing; run migrate.Provision for the tenant, or its versioned migrations; if that was done, list the table's model in Config.Models or Shared, or mind its name", Cause: err,
 		}
 	case freeze.Refused(err):
 		return &Error{
