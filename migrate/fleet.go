@@ -8,7 +8,6 @@ import (
 	"sync"
 
 	"github.com/gormtenancy/tenancy"
-	"github.com/gormtenancy/tenancy/internal/ddl"
 )
 
 // Up brings all tenants to the models, several at a time: those that are there are
@@ -28,7 +27,7 @@ import (
 // before the work begins; the tenants before an error are worked on.
 func (m *Migrator) Up(ctx context.Context, tenants iter.Seq2[tenancy.Tenant, error]) (*Report, error) {
 	r := m.begin("up", tenants)
-	ctx = ddl.Patient(ctx, m.lockTimeout)
+	ctx = m.limited(ctx)
 	parts, err := m.prepare(ctx, r.tenants())
 	if err != nil {
 		return &Report{}, m.failed(err, "up", tenancy.Tenant{})

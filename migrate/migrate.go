@@ -52,6 +52,7 @@ func (m *Migrator) Provision(ctx context.Context, t tenancy.Tenant) error {
 	if err != nil {
 		return m.complete(err, "provision", t)
 	}
+	ctx = m.limited(ctx)
 	if err := m.in.MigrateShared(ctx); err != nil {
 		return m.failed(err, "provision", t)
 	}

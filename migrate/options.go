@@ -1,11 +1,13 @@
 package migrate
 
 import (
+	"context"
 	"io"
 	"runtime"
 	"time"
 
 	"github.com/gormtenancy/tenancy"
+	"github.com/gormtenancy/tenancy/internal/ddl"
 )
 
 // config is what options say.
@@ -45,6 +47,11 @@ func (c *config) check() error {
 	return nil
 }
 
+// limited is ctx for changes of structures, which keep to the limits of the options.
+func (c *config) limited(ctx context.Context) context.Context {
+	return ddl.Limited(ctx, ddl.Limits{Lock: c.lockTimeout, Statement: c.statementTimeout})
+}
+
 // Option changes how a [Migrator] works.
 type Option func(*config)
 
@@ -61,17 +68,17 @@ func StopAfter(n int) Option { return func(c *config) { c.stop = n } }
 // elsewhere. Default: none.
 func Progress(w io.Writer) Option { return func(c *config) { c.out = w } }
 
-// LockTimeout sets how long a tenant's migration waits for each lock that somebody else
-// holds, before the tenant is reported as failed. One is the lock by which of several
-// runs only one works on a tenant: the error says who has it. Others are those of tables, and
-// everybody who wants the same table waits behind the migration meanwhile; MySQL counts these
-// in whole seconds, rounded up. Strategies whose tenants share their tables do not heed it for
-// those. Default: 5 seconds. 0: none is set.
+// LockTimeout sets how long a migration of a tenant, or of the shared models, waits for each
+// lock that somebody else holds, before it fails. One is the lock by which of several runs only
+// one works on the same structures: the error says who has it. Others are those of tables, on
+// PostgreSQL, MySQL and MariaDB, and everybody who wants the same table waits behind the
+// migration meanwhile; MySQL counts these in whole seconds, rounded up. Default: 5 seconds. 0:
+// none is set.
 func LockTimeout(d time.Duration) Option { return func(c *config) { c.lockTimeout = d } }
 
-// StatementTimeout sets how long one statement of a migration may last, on PostgreSQL, and for
-// databases of tenants on MariaDB, except in versioned migrations there. On PostgreSQL a script
-// that was recorded from another tenant counts as one. Default 0: none is set.
+// StatementTimeout sets how long one statement of a migration may last, on PostgreSQL, and on
+// MariaDB except in versioned migrations. On PostgreSQL a script that was recorded from another
+// tenant counts as one. Default 0: none is set.
 func StatementTimeout(d time.Duration) Option { return func(c *config) { c.statementTimeout = d } }
 
 // Retries sets how often a tenant is tried again after an error that may pass: a

@@ -3,10 +3,6 @@ package strategies
 import (
 	"context"
 	"database/sql"
-	"fmt"
-	"math"
-	"strings"
-	"time"
 
 	"gorm.io/gorm"
 
@@ -51,8 +47,7 @@ func (d *databases) Apply(ctx context.Context, t tenancy.Tenant, c tenancy.Chang
 	return script, err
 }
 
-// alter changes a database that is there. db has one connection, which is closed
-// afterwards, so that settings of its session are nobody else's.
+// alter changes a database that is there.
 func (d *databases) alter(ctx context.Context, db *sql.DB, at place, c tenancy.Change) (script tenancy.Script, err error) {
 	if err := d.notBase(ctx, db, at); err != nil {
 		return script, err
@@ -61,10 +56,7 @@ func (d *databases) alter(ctx context.Context, db *sql.DB, at place, c tenancy.C
 	if err != nil {
 		return script, err
 	}
-	err = ddl.Exclusive(ddl.Patient(ctx, c.LockTimeout), db, d.in.Dialect(), ddl.OwnDatabase, func(tx gorm.ConnPool) error {
-		if err := d.limit(ctx, tx, c); err != nil {
-			return err
-		}
+	err = ddl.Exclusive(limited(ctx, c), db, d.in.Dialect(), ddl.OwnDatabase, func(tx gorm.ConnPool) error {
 		if done, err := begun(ctx, base, c); done || err != nil {
 			return err
 		}
@@ -115,30 +107,6 @@ func (d *databases) run(ctx context.Context, tx gorm.ConnPool, statements []stri
 		}
 	}
 	return nil
-}
-
-// limit sets the limits of a change for the transaction on PostgreSQL, and for the session
-// on MySQL, which counts in seconds. MariaDB alone has one for statements that are no queries.
-func (d *databases) limit(ctx context.Context, tx gorm.ConnPool, c tenancy.Change) error {
-	if d.in.Dialect() != "mysql" {
-		return tenancy.Settle(ctx, tx, limited(c, tenancy.Binding{}))
-	}
-	if c.LockTimeout > 0 {
-		seconds := int(math.Ceil(c.LockTimeout.Seconds()))
-		if _, err := tx.ExecContext(ctx, fmt.Sprintf("SET SESSION lock_wait_timeout = %d, innodb_lock_wait_timeout = %[1]d", seconds)); err != nil {
-			return err
-		}
-	}
-	if c.StatementTimeout <= 0 {
-		return nil
-	}
-	version, err := scalar[string](ctx, tx, "SELECT VERSION()")
-	if err != nil || !strings.Contains(version, "MariaDB") {
-		return err
-	}
-	seconds := max(time.Millisecond, c.StatementTimeout).Seconds()
-	_, err = tx.ExecContext(ctx, fmt.Sprintf("SET SESSION max_statement_time = %.3f", seconds))
-	return err
 }
 
 // dry asks what AutoMigrate would do. Where there is no database yet, it is asked about a

@@ -4,9 +4,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
-	"strconv"
 	"strings"
-	"time"
 
 	"gorm.io/gorm"
 
@@ -29,8 +27,8 @@ func (s *schemas) Apply(ctx context.Context, t tenancy.Tenant, c tenancy.Change)
 	if err != nil {
 		return script, err
 	}
-	opening := s.opening(b, limited(c, s.SharedBinding()).Settings)
-	err = opening.Exclusive(ddl.Patient(ctx, c.LockTimeout), base, b.Names.Schema, func(tx gorm.ConnPool) error {
+	opening := s.opening(b, s.SharedBinding().Settings)
+	err = opening.Exclusive(limited(ctx, c), base, b.Names.Schema, func(tx gorm.ConnPool) error {
 		if done, err := begun(ctx, tx, c); done || err != nil {
 			return err
 		}
@@ -168,19 +166,9 @@ func naming(statements []string, schema string) string {
 	return ""
 }
 
-// limited adds the limits of a change to the settings of a tenant.
-func limited(c tenancy.Change, b tenancy.Binding) tenancy.Binding {
-	settings := append([]tenancy.Setting{}, b.Settings...)
-	for _, limit := range []struct {
-		name string
-		d    time.Duration
-	}{{"lock_timeout", c.LockTimeout}, {"statement_timeout", c.StatementTimeout}} {
-		if limit.d > 0 {
-			settings = append(settings, tenancy.Setting{Name: limit.name, Value: strconv.FormatInt(max(1, limit.d.Milliseconds()), 10)})
-		}
-	}
-	b.Settings = settings
-	return b
+// limited is ctx for a change, which keeps to its limits.
+func limited(ctx context.Context, c tenancy.Change) context.Context {
+	return ddl.Limited(ctx, ddl.Limits{Lock: c.LockTimeout, Statement: c.StatementTimeout})
 }
 
 func begun(ctx context.Context, base gorm.ConnPool, c tenancy.Change) (bool, error) {

@@ -18,11 +18,22 @@ import (
 // and its lock goes with it.
 const releaseTimeout = 10 * time.Second
 
-// exclusiveMySQL runs fn under a named lock of the session, since MySQL commits whenever
+// exclusiveMySQL runs fn in a transaction, under a lock and the limits of ctx.
+func exclusiveMySQL(ctx context.Context, conn *sql.Conn, key string, fn func(tx gorm.ConnPool) error) error {
+	return lockedMySQL(ctx, conn, key, func() error {
+		variables, err := limitsOf(ctx).variables(ctx, conn)
+		if err != nil {
+			return err
+		}
+		return withVariables(ctx, conn, variables, func() error { return inTransaction(ctx, conn, fn) })
+	})
+}
+
+// lockedMySQL runs fn under a named lock of the session, since MySQL commits whenever
 // structures change and a lock of the transaction would be gone
 // (https://dev.mysql.com/doc/refman/8.4/en/locking-functions.html). Such names are the
 // server's, so the name of the database is in them. They may have 64 characters.
-func exclusiveMySQL(ctx context.Context, conn *sql.Conn, key string, fn func(tx gorm.ConnPool) error) error {
+func lockedMySQL(ctx context.Context, conn *sql.Conn, key string, fn func() error) error {
 	const name = `CONCAT('tenancy:', SHA2(CONCAT_WS(CHAR(0), DATABASE(), ?), 224))`
 	w := beginWait(ctx)
 	for {
@@ -54,10 +65,11 @@ func exclusiveMySQL(ctx context.Context, conn *sql.Conn, key string, fn func(tx 
 			_ = conn.Raw(func(any) error { return driver.ErrBadConn })
 		}
 	}()
-	return inTransaction(ctx, conn, fn)
+	return fn()
 }
 
-// Variable is a variable of a session of MySQL, and its value: a string, an int64 or nil.
+// Variable is a variable of a session of MySQL, and its value: a string, an int64, a float64 or
+// nil.
 type Variable struct {
 	Name  string
 	Value any
@@ -96,7 +108,21 @@ func (s Session) Run(ctx context.Context, db *sql.DB, fn func(tx gorm.ConnPool) 
 			err = closeErr
 		}
 	}()
-	before, err := s.set(ctx, conn)
+	return withVariables(ctx, conn, s.Variables, func() error {
+		transaction := func() error { return withOptions(ctx, conn, s.Options, fn) }
+		if s.Lock != "" {
+			return lockedMySQL(ctx, conn, s.Lock, transaction)
+		}
+		return transaction()
+	})
+}
+
+// withVariables runs fn on a connection whose session has the variables meanwhile.
+func withVariables(ctx context.Context, conn *sql.Conn, variables []Variable, fn func() error) error {
+	if len(variables) == 0 {
+		return fn()
+	}
+	before, err := set(ctx, conn, variables)
 	if err != nil {
 		return err
 	}
@@ -107,17 +133,14 @@ func (s Session) Run(ctx context.Context, db *sql.DB, fn func(tx gorm.ConnPool) 
 			_ = conn.Raw(func(any) error { return driver.ErrBadConn })
 		}
 	}()
-	if s.Lock != "" {
-		return exclusiveMySQL(ctx, conn, s.Lock, fn)
-	}
-	return withOptions(ctx, conn, s.Options, fn)
+	return fn()
 }
 
-// set sets the variables of a session and returns what they were.
-func (s Session) set(ctx context.Context, conn *sql.Conn) ([]Variable, error) {
-	names := make([]string, len(s.Variables))
-	before, into := make([]Variable, len(s.Variables)), make([]any, len(s.Variables))
-	for i, v := range s.Variables {
+// set sets variables of a session and returns what they were.
+func set(ctx context.Context, conn *sql.Conn, variables []Variable) ([]Variable, error) {
+	names := make([]string, len(variables))
+	before, into := make([]Variable, len(variables)), make([]any, len(variables))
+	for i, v := range variables {
 		names[i] = "@@SESSION." + v.Name
 		before[i].Name = v.Name
 		into[i] = &before[i].Value
@@ -130,7 +153,7 @@ func (s Session) set(ctx context.Context, conn *sql.Conn) ([]Variable, error) {
 			before[i].Value = string(text)
 		}
 	}
-	if err := assign(ctx, conn, s.Variables); err != nil {
+	if err := assign(ctx, conn, variables); err != nil {
 		_ = conn.Raw(func(any) error { return driver.ErrBadConn }) // some may be set
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"io"
+	"slices"
 	"time"
 
 	"gorm.io/gorm"
@@ -31,6 +32,7 @@ func (o Opening) Exclusive(ctx context.Context, db *sql.DB, key string, fn func(
 // for the lock would hold a snapshot, and whoever has the lock may wait for the end of
 // all older snapshots (CREATE INDEX CONCURRENTLY).
 func (o Opening) exclusive(ctx context.Context, conn *sql.Conn, key string, fn func(tx gorm.ConnPool) error) error {
+	o.Settings = slices.Concat(o.Settings, limitsOf(ctx).settings())
 	w := beginWait(ctx)
 	for moment := time.Millisecond; ; moment = min(2*moment, 50*time.Millisecond) {
 		locked, err := o.attempt(ctx, conn, key, fn)

@@ -14,7 +14,7 @@ const OwnDatabase = "tenant"
 // Exclusive runs fn on one connection of db, in a transaction that nobody else can
 // have for the same key at the same time, in this process or another. On SQLite there is
 // one key for all. fn's error rolls back everything and comes back unchanged. It waits for
-// the others as long as ctx lasts, or as [Patient] says.
+// the others as long as ctx lasts, or as [Patient] says. [Limited] bounds what fn does.
 func Exclusive(ctx context.Context, db *sql.DB, dialect, key string, fn func(tx gorm.ConnPool) error) error {
 	return onConn(ctx, db, func(conn *sql.Conn) error {
 		switch dialect {

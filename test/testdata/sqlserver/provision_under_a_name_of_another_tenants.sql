@@ -1,6 +1,6 @@
 DECLARE @held int;
-EXEC @held = sp_getapplock @Resource = @p1, @LockMode = 'Exclusive', @LockOwner = 'Transaction', @LockTimeout = -1;
-IF @held < 0 THROW 50000, 'the lock for provisioning was not granted', 1;
+EXEC @held = sp_getapplock @Resource = @p1, @LockMode = 'Exclusive', @LockOwner = 'Transaction', @LockTimeout = 5000;
+IF @held < 0 THROW 50000, 'lock timeout: somebody else has worked on the same structures for longer than 5s: a session of the server; let them end, or give migrate.LockTimeout more time', 1;
   -- @p1 = tenancy:shared models
 SELECT count(*) FROM sys.tables WHERE object_id = OBJECT_ID(@p1)
   -- @p1 = [dbo].[plans]
@@ -31,12 +31,12 @@ SELECT value FROM [app].sys.fn_listextendedproperty('MS_Description', 'SCHEMA', 
   -- @p3 = name
 COMMIT
 DECLARE @held int;
-EXEC @held = sp_getapplock @Resource = @p1, @LockMode = 'Exclusive', @LockOwner = 'Transaction', @LockTimeout = -1;
-IF @held < 0 THROW 50000, 'the lock for provisioning was not granted', 1;
+EXEC @held = sp_getapplock @Resource = @p1, @LockMode = 'Exclusive', @LockOwner = 'Transaction', @LockTimeout = 5000;
+IF @held < 0 THROW 50000, 'lock timeout: somebody else has worked on the same structures for longer than 5s: a session of the server; let them end, or give migrate.LockTimeout more time', 1;
   -- @p1 = tenancy:tenant_acme
 DECLARE @held int;
-EXEC @held = sp_getapplock @Resource = @p1, @LockMode = 'Exclusive', @LockOwner = 'Transaction', @LockTimeout = -1;
-IF @held < 0 THROW 50000, 'the lock for provisioning was not granted', 1;
+EXEC @held = sp_getapplock @Resource = @p1, @LockMode = 'Exclusive', @LockOwner = 'Transaction', @LockTimeout = 5000;
+IF @held < 0 THROW 50000, 'lock timeout: somebody else has worked on the same structures for longer than 5s: a session of the server; let them end, or give migrate.LockTimeout more time', 1;
   -- @p1 = tenancy:registry
 IF OBJECT_ID(@p1, 'U') IS NULL CREATE TABLE [dbo].[tenancy_tenants] (
 	[name] nvarchar(128) COLLATE DATABASE_DEFAULT NOT NULL PRIMARY KEY,

@@ -77,8 +77,8 @@ ROLLBACK
 
 -- provision
 DECLARE @held int;
-EXEC @held = sp_getapplock @Resource = @p1, @LockMode = 'Exclusive', @LockOwner = 'Transaction', @LockTimeout = -1;
-IF @held < 0 THROW 50000, 'the lock for provisioning was not granted', 1;
+EXEC @held = sp_getapplock @Resource = @p1, @LockMode = 'Exclusive', @LockOwner = 'Transaction', @LockTimeout = 5000;
+IF @held < 0 THROW 50000, 'lock timeout: somebody else has worked on the same structures for longer than 5s: a session of the server; let them end, or give migrate.LockTimeout more time', 1;
   -- @p1 = tenancy:shared
 SELECT DB_NAME() AS [Current Database]
 SELECT count(*) FROM INFORMATION_SCHEMA.TABLES WHERE TABLE_NAME = @p1 AND TABLE_CATALOG = @p2 and TABLE_SCHEMA like @p3  AND TABLE_TYPE = @p4
