@@ -234,7 +234,7 @@ func (l ledger) upsert(entries []entry) (query string, args []any) {
 	return query, args
 }
 
-// forget removes a tenant's entry.
+// forget removes a tenant's entry. On SQLite it waits for others who write as [ddl.Patient] says.
 func (l ledger) forget(ctx context.Context, name, id string) error {
 	base, err := l.in.Base()
 	if err != nil {
@@ -243,6 +243,8 @@ func (l ledger) forget(ctx context.Context, name, id string) error {
 	if there, err := l.exists(ctx, base); err != nil || !there {
 		return err
 	}
-	_, err = base.ExecContext(ctx, "DELETE FROM "+l.table+" WHERE name = "+l.mark(1)+" AND tenant_id = "+l.mark(2), name, id) //nolint:gosec // a quoted name
-	return err
+	return ddl.Write(ctx, base, l.in.Dialect(), func(tx gorm.ConnPool) error {
+		_, err := tx.ExecContext(ctx, "DELETE FROM "+l.table+" WHERE name = "+l.mark(1)+" AND tenant_id = "+l.mark(2), name, id)
+		return err
+	})
 }

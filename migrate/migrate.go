@@ -11,6 +11,7 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/gormtenancy/tenancy"
+	"github.com/gormtenancy/tenancy/internal/ddl"
 )
 
 // Migrator works on the structures of tenants, whatever the strategy. Its methods may
@@ -47,6 +48,11 @@ func New(db *gorm.DB, options ...Option) (*Migrator, error) {
 // missing, and brings both to the models. It may be repeated, and called at once from
 // many goroutines and processes: all succeed. When it fails, a tenant that lived
 // before lives on unharmed, and a new one leaves nothing behind.
+//
+// It works on connections of its own. Do not call it inside a transaction of the same database
+// that has written: on SQLite it would wait for that transaction, which waits for it, until
+// [LockTimeout] ends it, and elsewhere it does not see what that transaction has written.
+// Commit first.
 func (m *Migrator) Provision(ctx context.Context, t tenancy.Tenant) error {
 	tier, err := m.tierOf(t)
 	if err != nil {
@@ -64,12 +70,14 @@ func (m *Migrator) Provision(ctx context.Context, t tenancy.Tenant) error {
 
 // Destroy removes everything of the tenant for good, and nothing else. Destroying a
 // tenant that is not there is no error. [tenancy.ErrTenantMismatch] means that the
-// structures by the tenant's name belong to another.
+// structures by the tenant's name belong to another. It waits for locks as [LockTimeout]
+// says. What is said of transactions at [Migrator.Provision] holds for it, too.
 func (m *Migrator) Destroy(ctx context.Context, t tenancy.Tenant) error {
 	tier, err := m.tierOf(t)
 	if err != nil {
 		return m.complete(err, "destroy", t)
 	}
+	ctx = ddl.Limited(ctx, ddl.Limits{Lock: m.lockTimeout}) // to remove much may take as long as it takes
 	if tier.fleet != nil {
 		if err := m.ledger.forget(ctx, m.in.Provider().Group(t), t.ID); err != nil {
 			return m.failed(err, "destroy", t)

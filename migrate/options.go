@@ -68,12 +68,12 @@ func StopAfter(n int) Option { return func(c *config) { c.stop = n } }
 // elsewhere. Default: none.
 func Progress(w io.Writer) Option { return func(c *config) { c.out = w } }
 
-// LockTimeout sets how long a migration of a tenant, or of the shared models, waits for each
-// lock that somebody else holds, before it fails. One is the lock by which of several runs only
-// one works on the same structures: the error says who has it. Others are those of tables, on
-// PostgreSQL, MySQL and MariaDB, and everybody who wants the same table waits behind the
-// migration meanwhile; MySQL counts these in whole seconds, rounded up. Default: 5 seconds. 0:
-// none is set.
+// LockTimeout sets how long a migration of a tenant or of the shared models, and the
+// destruction of a tenant, wait for each lock that somebody else holds, before they fail. One is
+// the lock by which only one at a time works on the same structures: the error says who has it.
+// Others are those of tables, on PostgreSQL, MySQL and MariaDB, and everybody who wants the same
+// table waits behind the migration meanwhile; MySQL counts these in whole seconds, rounded up.
+// Default: 5 seconds. 0: none is set.
 func LockTimeout(d time.Duration) Option { return func(c *config) { c.lockTimeout = d } }
 
 // StatementTimeout sets how long one statement of a migration may last, on PostgreSQL, and on

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"testing"
 	"time"
 
@@ -119,6 +120,55 @@ func TestFleetHeld(t *testing.T) {
 			release()
 			_, err = up()
 			must(t, err)
+		})
+	}
+}
+
+// TestLifecycleHeld: Provision and Destroy, too, wait for whoever works on a tenant no longer
+// than the lock timeout, and say who it is.
+func TestLifecycleHeld(t *testing.T) {
+	const patience = 300 * time.Millisecond
+	opens := map[string]func(t *testing.T, models ...any) heldLock{"prefix": func(t *testing.T, models ...any) heldLock {
+		t.Helper()
+		s := openSite(t, bySchema, setup{tenancy: tenancy.Config{Models: models, Shared: []any{&tariff{}}}})
+		return heldLock{s.db, func(t *testing.T) func() {
+			t.Helper()
+			tx := s.db.Begin()
+			must(t, tx.Error)
+			must(t, tx.Create(&tariff{Name: "written and not committed"}).Error)
+			return func() { must(t, tx.Rollback().Error) }
+		}, "another connection"}
+	}}
+	maps.Copy(opens, heldLocks)
+	for name, open := range opens {
+		t.Run(name, func(t *testing.T) {
+			held := open(t, fleetModels()...)
+			m, err := migrate.New(held.db, migrate.LockTimeout(patience))
+			must(t, err)
+			ship := numbered(2)[1]
+			must(t, m.Provision(t.Context(), ship))
+			runs := map[string]func(context.Context, tenancy.Tenant) error{"provision": m.Provision}
+			if name == "prefix" || name == "postgres" { // others are destroyed under another lock
+				runs["destroy"] = m.Destroy
+			}
+			release := held.hold(t)
+			for op, run := range runs {
+				ctx, cancel := context.WithTimeout(t.Context(), pgWait)
+				began := time.Now()
+				err := run(ctx, ship)
+				cancel()
+				if took := time.Since(began); took < patience || took > pgWait-time.Second {
+					t.Errorf("%s took %v", op, took)
+				}
+				if !errors.Is(err, ddl.ErrHeld) {
+					t.Errorf("%s: %v", op, err)
+				}
+				wantKind(t, err, tenancy.ErrMigration)
+				says(t, op, []string{fmt.Sprint(err)}, "ship001", "lock timeout", held.holder, "migrate.LockTimeout")
+			}
+			release()
+			must(t, m.Provision(t.Context(), ship))
+			must(t, m.Destroy(t.Context(), ship))
 		})
 	}
 }

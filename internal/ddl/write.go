@@ -9,8 +9,8 @@ import (
 )
 
 // Write runs fn on one connection of db in a transaction, which on SQLite holds the write
-// lock from its start and waits for it as long as ctx lasts. Foreign keys hold in it as they do
-// elsewhere. fn's error rolls back everything and comes back unchanged.
+// lock from its start and waits for it as long as ctx lasts, or as [Patient] says. Foreign keys
+// hold in it as they do elsewhere. fn's error rolls back everything and comes back unchanged.
 func Write(ctx context.Context, db *sql.DB, dialect string, fn func(tx gorm.ConnPool) error) error {
 	return onConn(ctx, db, func(conn *sql.Conn) error {
 		if dialect != "sqlite" {
