@@ -29,10 +29,11 @@ type Config struct {
 	// asks of this handle itself it must ask in a context of [WithSystem], or it is called
 	// for that in turn.
 	Resolve func(context.Context) (Tenant, error)
-	// Require refuses the statements of tenants that lack something, with [ErrBehind]:
-	// migrate.Current() asks for these models. A tenant is asked about once in the life of
-	// a process, at its first statement; one that is behind is asked about again, at most
-	// once a second. System contexts and migrations pass, but not a transaction to
+	// Require refuses the statements of tenants that lack something, with [ErrBehind], and of
+	// those that have nothing, with [ErrNotProvisioned]: migrate.Current() asks for these
+	// models. A tenant is asked about once in the life of a process, at its first statement,
+	// and once after each of its migrations through this handle; one that is behind is asked
+	// about again, at most once a second. System contexts and migrations pass, but not a transaction to
 	// migrate in. nil: nothing is required, and nothing asked.
 	Require Requirement
 	// NoPipeline has PostgreSQL's settings and statements sent one by one, each transaction

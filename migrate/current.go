@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"gorm.io/gorm"
+
 	"github.com/gormtenancy/tenancy"
 )
 
@@ -66,11 +68,24 @@ func isNewer(ctx context.Context, in *tenancy.Installation, version, than string
 	return old > 0 && known.places[version] > old, err
 }
 
-// conforms asks what the tables that a tenant uses lack.
+// conforms asks what the tables that a tenant uses lack, if it has any.
 func conforms(ctx context.Context, in *tenancy.Installation, t tenancy.Tenant) error {
-	statements, err := pending(ctx, in, t)
-	if err != nil || len(statements) == 0 {
+	var none bool
+	var statements []string
+	err := looking(ctx, in, t, func(tx gorm.ConnPool, b tenancy.Binding) (err error) {
+		if none, err = bare(ctx, in, tx, b); err != nil || none {
+			return err
+		}
+		statements, err = in.Pending(ctx, tx, b, in.Models())
 		return err
+	})
+	switch {
+	case err != nil:
+		return err
+	case none:
+		return &tenancy.Error{Kind: tenancy.ErrNotProvisioned, Tenant: t.ID, Detail: "the database has no tables of the tenant; run migrate.Provision"}
+	case len(statements) == 0:
+		return nil
 	}
 	return behind(t, fmt.Sprintf("the tables are not as the models require, beginning with: %s; run migrate.Up", statements[0]))
 }

@@ -46,6 +46,7 @@ func (m *Migrator) Up(ctx context.Context, tenants iter.Seq2[tenancy.Tenant, err
 			return
 		}
 		did := part.once(ctx, t)
+		m.in.Forget(t)
 		result.Note, result.Changed, result.Err = did.note, did.changed, m.failed(did.err, "up", t)
 		if result.Err == nil {
 			result.State = Done

@@ -58,6 +58,7 @@ func (m *Migrator) Provision(ctx context.Context, t tenancy.Tenant) error {
 	if err != nil {
 		return m.complete(err, "provision", t)
 	}
+	defer m.in.Forget(t)
 	ctx = m.limited(ctx)
 	if err := m.in.MigrateShared(ctx); err != nil {
 		return m.failed(err, "provision", t)
@@ -77,6 +78,7 @@ func (m *Migrator) Destroy(ctx context.Context, t tenancy.Tenant) error {
 	if err != nil {
 		return m.complete(err, "destroy", t)
 	}
+	defer m.in.Forget(t)
 	ctx = ddl.Limited(ctx, ddl.Limits{Lock: m.lockTimeout}) // to remove much may take as long as it takes
 	if tier.fleet != nil {
 		if err := m.ledger.forget(ctx, m.in.Provider().Group(t), t.ID); err != nil {

@@ -8,13 +8,22 @@ import (
 	"github.com/gormtenancy/tenancy"
 )
 
-// pending lists the statements that AutoMigrate would send to the tables that a tenant uses.
-func pending(ctx context.Context, in *tenancy.Installation, t tenancy.Tenant) (statements []string, err error) {
-	err = looking(ctx, in, t, func(tx gorm.ConnPool, b tenancy.Binding) error {
-		statements, err = in.Pending(ctx, tx, b, in.Models())
-		return err
-	})
-	return statements, err
+// bare reports whether a transaction finds no table of the owned models.
+func bare(ctx context.Context, in *tenancy.Installation, tx gorm.ConnPool, b tenancy.Binding) (bool, error) {
+	schemas, err := in.Ordered()
+	if err != nil {
+		return false, err
+	}
+	db, err := in.Plain(ctx, tx)
+	if err != nil {
+		return false, err
+	}
+	for _, s := range schemas {
+		if db.Migrator().HasTable(b.Names.Table(s.Table)) {
+			return false, nil
+		}
+	}
+	return len(schemas) > 0, db.Exec("SELECT 1").Error // GORM takes a failure for a no, and this tells
 }
 
 // guarding is a provider whose tables have more than GORM makes of them.
@@ -23,7 +32,8 @@ type guarding interface {
 	Lacking(ctx context.Context, tx gorm.ConnPool) ([]string, error)
 }
 
-// lacking is pending, and what the provider's guard would send besides.
+// lacking lists the statements that AutoMigrate would send to the tables that a tenant uses, and
+// what the provider's guard would send besides.
 func (m *tier) lacking(ctx context.Context, t tenancy.Tenant) (statements []string, err error) {
 	err = looking(ctx, m.in, t, func(tx gorm.ConnPool, b tenancy.Binding) error {
 		if statements, err = m.in.Pending(ctx, tx, b, m.in.Models()); err != nil {

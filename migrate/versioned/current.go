@@ -8,8 +8,9 @@ import (
 
 // Current is a requirement for [tenancy.Config.Require]: the tenant has all migrations of
 // the configuration. It is one query of the tenant's table of versions. A tenant that is
-// further than that is let through. The error is [tenancy.ErrConfig] where the migrations
-// cannot be read.
+// further than that is let through, and one of whom the database knows nothing is
+// [tenancy.ErrNotProvisioned]. The error is [tenancy.ErrConfig] where the migrations cannot be
+// read.
 func Current(config Config) (tenancy.Requirement, error) {
 	s, err := newSet(config)
 	if err != nil {
@@ -32,6 +33,11 @@ func (c current) Met(ctx context.Context, in *tenancy.Installation, t tenancy.Te
 	h, err := c.set.applied(ctx, in, b)
 	if err != nil {
 		return err
+	}
+	if len(h.versions) == 0 {
+		if err := owned(ctx, in, t); err != nil {
+			return err
+		}
 	}
 	return c.set.behind(h, t)
 }

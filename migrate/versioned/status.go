@@ -25,7 +25,7 @@ func (m *Migrator) status(ctx context.Context, t tenancy.Tenant) (migrate.State,
 	if err != nil {
 		return migrate.Failed, 0, err
 	}
-	if err := m.owned(ctx, t); errors.Is(err, tenancy.ErrNotProvisioned) {
+	if err := owned(ctx, m.in, t); errors.Is(err, tenancy.ErrNotProvisioned) {
 		return migrate.Missing, 0, err
 	} else if err != nil {
 		return migrate.Failed, 0, err
@@ -41,8 +41,8 @@ func (m *Migrator) status(ctx context.Context, t tenancy.Tenant) (migrate.State,
 }
 
 // owned returns nil where the structures by a tenant's name are there and its own.
-func (m *Migrator) owned(ctx context.Context, t tenancy.Tenant) error {
-	tier, err := m.in.TierOf(t)
+func owned(ctx context.Context, in *tenancy.Installation, t tenancy.Tenant) error {
+	tier, err := in.TierOf(t)
 	if err != nil {
 		return err
 	}

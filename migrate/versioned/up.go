@@ -73,6 +73,7 @@ func (m *Migrator) upTo(ctx context.Context, tenants iter.Seq2[tenancy.Tenant, e
 		}
 		once, _ := groups.LoadOrStore(m.in.Provider().Group(t), sync.OnceValue(func() outcome { return m.up(ctx, t, version, p) }))
 		did := once.(func() outcome)()
+		m.in.Forget(t)
 		result.Version, result.Changed, result.Err = did.version, did.changed, m.failed(did.err, "up", t)
 		if did.err == nil {
 			result.State = migrate.Done
@@ -95,9 +96,10 @@ func (m *Migrator) DownTo(ctx context.Context, t tenancy.Tenant, version int64) 
 	if err != nil {
 		return m.failed(err, "down", t)
 	}
-	if err := m.owned(ctx, t); err != nil {
+	if err := owned(ctx, m.in, t); err != nil {
 		return m.failed(err, "down", t)
 	}
+	defer m.in.Forget(t)
 	p, err := m.inspect(ctx)
 	if err == nil {
 		err = m.run(m.patient(ctx), t, b, p, func(ctx context.Context, g *goose.Provider) error {
