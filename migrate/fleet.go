@@ -2,7 +2,6 @@ package migrate
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"sync"
@@ -24,13 +23,14 @@ import (
 //
 // The report names every tenant. The error is nil when all are done, and a
 // [*PartialError] otherwise. The sequence is read to its end, or to its first error,
-// before the work begins; the tenants before an error are worked on.
+// before the work begins; the tenants before an error are worked on. What fails before the
+// first of them, as the migration of the shared models may, leaves all of them skipped.
 func (m *Migrator) Up(ctx context.Context, tenants iter.Seq2[tenancy.Tenant, error]) (*Report, error) {
 	r := m.begin("up", tenants)
 	ctx = m.limited(ctx)
 	parts, err := m.prepare(ctx, r.tenants())
 	if err != nil {
-		return &Report{}, m.failed(err, "up", tenancy.Tenant{})
+		return r.abandon(ctx, m.failed(err, "up", tenancy.Tenant{}))
 	}
 	r.each(ctx, func(ctx context.Context, result *Result) {
 		t := result.Tenant
@@ -53,10 +53,9 @@ func (m *Migrator) Up(ctx context.Context, tenants iter.Seq2[tenancy.Tenant, err
 		}
 	})
 	for _, part := range parts {
-		err = errors.Join(err, part.finish(ctx, r))
-	}
-	if err != nil {
-		return &Report{Results: r.results}, m.failed(err, "up", tenancy.Tenant{})
+		if err := part.finish(ctx, r); err != nil {
+			r.fail(m.failed(err, "up", tenancy.Tenant{}))
+		}
 	}
 	return r.report()
 }
@@ -103,7 +102,7 @@ func (m *Migrator) prepare(ctx context.Context, tenants []tenancy.Tenant) (map[*
 }
 
 // Status looks at all tenants. Tenants that are behind, missing or drifted are the
-// report's business; the error is for those that could not be asked.
+// report's business; the error, a [*PartialError], is for those that could not be asked.
 //
 // A tenant is behind when it is as a run of Up or Provision left it and the models have
 // changed since, and drifted when somebody else has changed it. Where tenants have
@@ -115,7 +114,7 @@ func (m *Migrator) Status(ctx context.Context, tenants iter.Seq2[tenancy.Tenant,
 	r := m.begin("status", tenants)
 	views, err := m.compare(ctx, r.tenants())
 	if err != nil {
-		return &Report{}, m.failed(err, "status", tenancy.Tenant{})
+		return r.abandon(ctx, m.failed(err, "status", tenancy.Tenant{}))
 	}
 	r.each(ctx, func(ctx context.Context, result *Result) {
 		t := result.Tenant

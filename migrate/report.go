@@ -74,8 +74,8 @@ func (r *Report) In(state State) []tenancy.Tenant {
 // PartialError says that a run did not do all it was given. The report says which.
 type PartialError struct {
 	Report *Report
-	// Source is the error of the sequence of tenants, or of the context; nil when
-	// only tenants failed.
+	// Source is the error of the sequence of tenants, of the context, or of what the run
+	// does for all tenants together, or several of these; nil when only tenants failed.
 	Source error
 }
 

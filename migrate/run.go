@@ -2,6 +2,8 @@ package migrate
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"iter"
 	"sync/atomic"
 	"time"
@@ -16,7 +18,7 @@ type run struct {
 	*config
 	name   string
 	began  time.Time
-	source error // of the sequence of tenants
+	source error // of the sequence of tenants, and whatever else is no tenant's own
 
 	results []Result // each written by the worker of its tenant
 	failed  atomic.Int64
@@ -61,8 +63,8 @@ func (r *run) each(ctx context.Context, do work) {
 	}
 	_ = workers.Wait() // a worker's failure is in the report
 	bar.finish()
-	if r.source == nil {
-		r.source = context.Cause(ctx)
+	if cause := context.Cause(ctx); cause != nil {
+		r.fail(cause)
 	}
 }
 
@@ -82,6 +84,27 @@ func (r *run) one(ctx context.Context, result *Result, do work) bool {
 
 func (r *run) stopped() bool {
 	return r.stop > 0 && r.failed.Load() >= int64(r.stop)
+}
+
+// abandon ends a run before the turn of any tenant: all are skipped, and err says why.
+func (r *run) abandon(ctx context.Context, err error) (*Report, error) {
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(err, cause) { // some drivers do not tell it
+		err = fmt.Errorf("%w; %w", cause, err)
+	}
+	for i := range r.results {
+		r.results[i].Err = err
+	}
+	r.fail(err)
+	return r.report()
+}
+
+// fail notes an error that is no tenant's own.
+func (r *run) fail(err error) {
+	if r.source == nil {
+		r.source = err
+	} else {
+		r.source = fmt.Errorf("%w; %w", r.source, err)
+	}
 }
 
 // report ends the run.

@@ -31,6 +31,11 @@ func (r *Runner) Run(ctx context.Context, name string, tenants iter.Seq2[tenancy
 	return run.report()
 }
 
+// Skip reports each tenant as skipped, since err came before the work could begin.
+func (r *Runner) Skip(ctx context.Context, name string, tenants iter.Seq2[tenancy.Tenant, error], err error) (*Report, error) {
+	return r.begin(name, tenants).abandon(ctx, err)
+}
+
 // Retry does work, and does it again while its error may pass; see [Retries].
 func (r *Runner) Retry(ctx context.Context, work func() error) error { return r.retried(ctx, work) }
 

@@ -27,6 +27,7 @@ type fleet struct {
 	base       gorm.ConnPool
 	surveyed   func()
 	applied    func(id string) // before a change
+	blind      error           // of a survey
 	elsewhere  bool            // the tables that the statement names are no tenant's
 
 	mu       sync.Mutex
@@ -52,7 +53,7 @@ func (f *fleet) Survey(_ context.Context, tenants []tenancy.Tenant) (map[string]
 	}
 	slices.Sort(ids)
 	f.surveys = append(f.surveys, ids)
-	return found, nil
+	return found, f.blind
 }
 
 func (f *fleet) SurveyTables(_ context.Context, tenants []tenancy.Tenant, tables []string) (map[string]tenancy.Structure, error) {

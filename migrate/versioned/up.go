@@ -61,7 +61,7 @@ func (m *Migrator) UpTo(ctx context.Context, tenants iter.Seq2[tenancy.Tenant, e
 func (m *Migrator) upTo(ctx context.Context, tenants iter.Seq2[tenancy.Tenant, error], version int64) (*migrate.Report, error) {
 	p, err := m.inspect(ctx)
 	if err != nil {
-		return &migrate.Report{}, m.failed(err, "up", tenancy.Tenant{})
+		return m.runner.Skip(ctx, "up", tenants, m.failed(err, "up", tenancy.Tenant{}))
 	}
 	var groups sync.Map // group → func() outcome
 	return m.runner.Run(m.patient(ctx), "up", tenants, func(ctx context.Context, result *migrate.Result) {
