@@ -80,6 +80,15 @@ func must(t testing.TB, err error) {
 	}
 }
 
+// wantError fails unless err is of a kind and names the tenant.
+func wantError(t *testing.T, err, kind error, tenant string) {
+	t.Helper()
+	var known *tenancy.Error
+	if !errors.As(err, &known) || !errors.Is(err, kind) || known.Tenant != tenant {
+		t.Errorf("the error is %v", err)
+	}
+}
+
 func tenants(ids ...string) []tenancy.Tenant {
 	list := make([]tenancy.Tenant, len(ids))
 	for i, id := range ids {

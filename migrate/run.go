@@ -70,7 +70,11 @@ func (r *run) each(ctx context.Context, do work) {
 
 // one does one tenant's part, and reports whether it was begun.
 func (r *run) one(ctx context.Context, result *Result, do work) bool {
-	if result.Err = ctx.Err(); result.Err != nil || r.stopped() {
+	if result.Err = ctx.Err(); result.Err != nil {
+		return false
+	}
+	if r.stopped() {
+		result.Err = &tenancy.Error{Kind: tenancy.ErrMigration, Op: r.name, Tenant: result.Tenant.ID, Detail: fmt.Sprintf("not begun, since the run was stopped after %d failures; mend those and repeat it", r.stop)}
 		return false
 	}
 	began := time.Now()
