@@ -34,7 +34,6 @@ func (m *Migrator) Up(ctx context.Context, tenants iter.Seq2[tenancy.Tenant, err
 	}
 	r.each(ctx, func(ctx context.Context, result *Result) {
 		t := result.Tenant
-		result.State = Failed
 		of, err := m.tierOf(t)
 		if err != nil {
 			result.Err = m.complete(err, "up", t)
@@ -48,9 +47,6 @@ func (m *Migrator) Up(ctx context.Context, tenants iter.Seq2[tenancy.Tenant, err
 		did := part.once(ctx, t)
 		m.in.Forget(t)
 		result.Note, result.Changed, result.Err = did.note, did.changed, m.failed(did.err, "up", t)
-		if result.Err == nil {
-			result.State = Done
-		}
 	})
 	for _, part := range parts {
 		if err := part.finish(ctx, r); err != nil {

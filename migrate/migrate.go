@@ -33,14 +33,12 @@ func New(db *gorm.DB, options ...Option) (*Migrator, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Migrator{config: defaults(), in: in, ledger: newLedger(in)}
-	m.tiers = m.newTiers()
-	for _, option := range options {
-		option(&m.config)
-	}
-	if err := m.check(); err != nil {
+	c, err := configured(options)
+	if err != nil {
 		return nil, err
 	}
+	m := &Migrator{config: c, in: in, ledger: newLedger(in)}
+	m.tiers = m.newTiers()
 	return m, nil
 }
 

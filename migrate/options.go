@@ -30,6 +30,18 @@ func defaults() config {
 	return config{workers: runtime.GOMAXPROCS(0), lockTimeout: defaultLockTimeout, retries: defaultRetries}
 }
 
+// configured is what options say. One that is nil says nothing.
+func configured(options []Option) (config, error) {
+	c := defaults()
+	for _, option := range options {
+		if option != nil {
+			option(&c)
+		}
+	}
+	err := c.check()
+	return c, err
+}
+
 func (c *config) check() error {
 	for _, option := range []struct {
 		wrong bool

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -24,7 +25,8 @@ type run struct {
 	failed  atomic.Int64
 }
 
-// work does one tenant's part of a run, and fills in what became of it.
+// work does one tenant's part of a run, and fills in what became of it. Where it leaves the
+// state out, the tenant is done, or failed if there is an error.
 type work func(ctx context.Context, result *Result)
 
 // begin notes the tenants of a run, up to the first error of their sequence.
@@ -78,12 +80,31 @@ func (r *run) one(ctx context.Context, result *Result, do work) bool {
 		return false
 	}
 	began := time.Now()
-	do(ctx, result)
+	r.attempt(ctx, result, do)
 	result.Took = time.Since(began)
 	if result.State == Failed {
 		r.failed.Add(1)
 	}
 	return true
+}
+
+// attempt does the work of one tenant. A panic in it is that tenant's failure: others are at work.
+func (r *run) attempt(ctx context.Context, result *Result, do work) {
+	defer func() {
+		if value := recover(); value != nil {
+			result.State = Failed
+			result.Err = &tenancy.Error{Kind: tenancy.ErrMigration, Op: r.name, Tenant: result.Tenant.ID, Cause: &PanicError{value, debug.Stack()}}
+		}
+	}()
+	result.State = ""
+	do(ctx, result)
+	switch {
+	case result.State != "":
+	case result.Err != nil:
+		result.State = Failed
+	default:
+		result.State = Done
+	}
 }
 
 func (r *run) stopped() bool {

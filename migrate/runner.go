@@ -14,17 +14,14 @@ type Runner struct{ config }
 
 // NewRunner returns a runner that heeds the options.
 func NewRunner(options ...Option) (*Runner, error) {
-	r := &Runner{defaults()}
-	for _, option := range options {
-		option(&r.config)
-	}
-	err := r.check()
-	return r, err
+	c, err := configured(options)
+	return &Runner{c}, err
 }
 
 // Run does work for each tenant, several at once, under a name that progress is shown by.
-// work says in its result what became of the tenant. The report and the error are as
-// those of [Migrator.Up].
+// work says in its result what became of the tenant; where it sets no State, the tenant is
+// [Done], or [Failed] if it sets Err. A panic in work is a [*PanicError] in the tenant's result.
+// The report and the error are as those of [Migrator.Up].
 func (r *Runner) Run(ctx context.Context, name string, tenants iter.Seq2[tenancy.Tenant, error], work func(context.Context, *Result)) (*Report, error) {
 	run := r.begin(name, tenants)
 	run.each(ctx, work)

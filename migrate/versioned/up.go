@@ -66,7 +66,6 @@ func (m *Migrator) upTo(ctx context.Context, tenants iter.Seq2[tenancy.Tenant, e
 	var groups sync.Map // group → func() outcome
 	return m.runner.Run(m.patient(ctx), "up", tenants, func(ctx context.Context, result *migrate.Result) {
 		t := result.Tenant
-		result.State = migrate.Failed
 		if _, err := m.bind(t); err != nil {
 			result.Err = m.failed(err, "up", t)
 			return
@@ -75,9 +74,6 @@ func (m *Migrator) upTo(ctx context.Context, tenants iter.Seq2[tenancy.Tenant, e
 		did := once.(func() outcome)()
 		m.in.Forget(t)
 		result.Version, result.Changed, result.Err = did.version, did.changed, m.failed(did.err, "up", t)
-		if did.err == nil {
-			result.State = migrate.Done
-		}
 	})
 }
 
