@@ -100,8 +100,9 @@ func (m *Migrator) prepare(ctx context.Context, tenants []tenancy.Tenant) (map[*
 // Status looks at all tenants. Tenants that are behind, missing or drifted are the
 // report's business; the error, a [*PartialError], is for those that could not be asked.
 //
-// A tenant is behind when it is as a run of Up or Provision left it and the models have
-// changed since, and drifted when somebody else has changed it. Where tenants have
+// A tenant is behind, with [tenancy.ErrBehind], when it is as a run of Up or Provision left it
+// and the models have changed since, and drifted, with [tenancy.ErrDrifted], when somebody else
+// has changed it. Where tenants have
 // structures of their own, Status compares them, with a few queries for all where they are in
 // one database; else it is [Migrator.Verify] for each. Of a hybrid, each tier is treated so,
 // and whether a tenant has rows in another tier as well is Verify's question alone where

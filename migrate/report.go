@@ -19,8 +19,8 @@ const (
 
 	UpToDate State = "up to date" // Status: verified
 	Missing  State = "missing"    // Status: not provisioned
-	Behind   State = "behind"     // Status: as a run has left it, and the models have changed since; see Err
-	Drifted  State = "drifted"    // Status: neither what the models say nor what a run has left; see Err
+	Behind   State = "behind"     // Status: as a run has left it, and the models have changed since: ErrBehind
+	Drifted  State = "drifted"    // Status: neither what the models say nor what a run has left: ErrDrifted
 )
 
 // Result is what became of one tenant.

@@ -13,8 +13,14 @@ import (
 type view struct {
 	*picture
 
-	asked  map[string][]string // what AutoMigrate would send, by fingerprint
+	asked  map[string]answer   // what AutoMigrate would send, by fingerprint
 	drifts map[string][]string // how tenants differ from what the last run has left, by key
+}
+
+// answer is what AutoMigrate would send to a tenant.
+type answer struct {
+	tenant     tenancy.Tenant
+	statements []string
 }
 
 // compare looks at the tiers whose tenants can be compared.
@@ -46,14 +52,14 @@ func (m *Migrator) compare(ctx context.Context, tenants []tenancy.Tenant) (map[*
 func (v view) report(result *Result) {
 	t := result.Tenant
 	result.Differs = v.drifts[v.key(t)]
-	result.State, result.Err = v.judge(t, v.asked, result.Differs)
+	result.State, result.Err = v.judge(t, v.wanted(t), result.Differs)
 	result.Err = v.m.failed(result.Err, "status", t)
 }
 
 // ask asks, for one tenant of each structure that no run has left, what AutoMigrate would
 // send.
-func (p *picture) ask(ctx context.Context, tenants []tenancy.Tenant) (map[string][]string, error) {
-	asked := map[string][]string{}
+func (p *picture) ask(ctx context.Context, tenants []tenancy.Tenant) (map[string]answer, error) {
+	asked := map[string]answer{}
 	for _, t := range tenants {
 		structure := p.found[p.key(t)]
 		_, known := asked[structure.Fingerprint]
@@ -64,15 +70,30 @@ func (p *picture) ask(ctx context.Context, tenants []tenancy.Tenant) (map[string
 		if err != nil {
 			return nil, err
 		}
-		asked[structure.Fingerprint] = script.Statements
+		asked[structure.Fingerprint] = answer{t, script.Statements}
 	}
 	return asked, nil
 }
 
+// wanted is what AutoMigrate would send to a tenant: where tables have prefixes, with its own,
+// and not with that of the tenant that was asked about.
+func (v view) wanted(t tenancy.Tenant) []string {
+	asked := v.asked[v.found[v.key(t)].Fingerprint]
+	theirs, err := v.m.in.Bind(asked.tenant)
+	own, ownErr := v.m.in.Bind(t)
+	if err != nil || ownErr != nil || theirs.Names.Prefix == "" {
+		return asked.statements // there are none, or they name no tenant
+	}
+	statements := make([]string, len(asked.statements))
+	for i, statement := range asked.statements {
+		statements[i] = strings.ReplaceAll(statement, theirs.Names.Prefix, own.Names.Prefix)
+	}
+	return statements
+}
+
 // judge says what state a tenant is in, and the error that goes with it.
-func (p *picture) judge(t tenancy.Tenant, asked map[string][]string, drift []string) (State, error) {
+func (p *picture) judge(t tenancy.Tenant, wanted, drift []string) (State, error) {
 	structure, e := p.found[p.key(t)], p.entries[p.key(t)]
-	wanted := asked[structure.Fingerprint]
 	switch {
 	case structure.Err != nil:
 		return Failed, structure.Err
@@ -87,7 +108,7 @@ func (p *picture) judge(t tenancy.Tenant, asked map[string][]string, drift []str
 	case len(wanted) == 0 && (!p.recorded(t) || !p.drifted(t)):
 		return UpToDate, nil
 	case e.Fingerprint == structure.Fingerprint && e.Fingerprint != "":
-		return Behind, &tenancy.Error{Kind: tenancy.ErrDrifted, Tenant: t.ID, Detail: "the models have changed; run migrate.Up: " + listed(wanted)}
+		return Behind, &tenancy.Error{Kind: tenancy.ErrBehind, Tenant: t.ID, Detail: "the models have changed; run migrate.Up: " + listed(wanted)}
 	default:
 		return Drifted, &tenancy.Error{Kind: tenancy.ErrDrifted, Tenant: t.ID, Detail: listed(append(drift, wanted...))}
 	}

@@ -77,6 +77,7 @@ func TestFleetDatabases(t *testing.T) {
 			if result.State != migrate.Behind {
 				t.Errorf("%s is %s after the models have changed: %v", result.Tenant.ID, result.State, result.Err)
 			}
+			wantKind(t, result.Err, tenancy.ErrBehind)
 		}
 		fresh := tenancy.Tenant{ID: "fresh"}
 		plan, err := later.migrate.Plan(t.Context(), migrate.Tenants(append(slices.Clone(all), fresh)...))

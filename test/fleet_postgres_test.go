@@ -47,6 +47,7 @@ func TestFleetTogether(t *testing.T) {
 				if result.State != migrate.Behind {
 					t.Errorf("%s is %s after the models have changed: %v", result.Tenant.ID, result.State, result.Err)
 				}
+				wantKind(t, result.Err, tenancy.ErrBehind)
 			}
 			plan, err := later.migrate.Plan(t.Context(), migrate.Tenants(all...))
 			must(t, err)

@@ -1,6 +1,7 @@
 package test
 
 import (
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -35,6 +36,15 @@ func TestFleetOnSQLite(t *testing.T) {
 			for _, result := range later.status(t, all).Results {
 				if result.State != migrate.Behind {
 					t.Errorf("%s is %s after the models have changed: %v", result.Tenant.ID, result.State, result.Err)
+				}
+				wellMade(t, result.Err, tenancy.ErrBehind, "run migrate.Up")
+				table, err := tenancy.Table(later.as(result.Tenant.ID), &hullLater{})
+				must(t, err)
+				says(t, result.Tenant.ID, []string{result.Err.Error()}, "ALTER TABLE `"+table+"`")
+				for _, other := range all {
+					if other != result.Tenant && strings.Contains(result.Err.Error(), other.ID) {
+						t.Errorf("%s is shown the SQL of %s: %v", result.Tenant.ID, other.ID, result.Err)
+					}
 				}
 			}
 			plan, err := later.migrate.Plan(t.Context(), migrate.Tenants(append(all, tenancy.Tenant{ID: "fresh"})...))
