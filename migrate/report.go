@@ -36,7 +36,8 @@ type Result struct {
 	Changed bool
 	// Note is what Up did otherwise than for most: why a tenant was migrated by itself.
 	Note string
-	// Differed is what Up found to be otherwise than the last run had left it.
+	// Differed is what Up found to be otherwise than the last run had left it; what of it Up
+	// has left is in Differs as well.
 	Differed []string
 	// Differs is what is otherwise than in tenants that are up to date: for Up when it
 	// was done, since nothing is ever dropped.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -39,7 +40,9 @@ func (r *Result) what() string {
 			parts = append(parts, r.Note)
 		}
 		for _, found := range r.Differed {
-			parts = append(parts, "found "+found)
+			if !slices.Contains(r.Differs, found) { // what is still so is said once
+				parts = append(parts, "found "+found)
+			}
 		}
 		parts = append(parts, r.Differs...)
 	}
