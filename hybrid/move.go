@@ -123,9 +123,27 @@ func (r *MoveReport) String() string {
 	if !r.Moved {
 		return fmt.Sprintf("tenant %q is in the tier %q already", r.Tenant, r.To)
 	}
+	text := fmt.Sprintf("tenant %q moved from %q to %q", r.Tenant, r.From, r.To)
+	if r.Resumed != "" {
+		text += fmt.Sprintf(", resumed at the step %q", r.Resumed)
+	}
+	switch r.Resumed {
+	case stepFlipping, stepCleaning, stepKept:
+		text += ": an earlier run has copied and compared the rows"
+	default:
+		text += ": " + r.copied()
+	}
+	if r.Kept {
+		text += "; the source is kept until hybrid.Finish"
+	}
+	return text
+}
+
+// copied counts what was copied.
+func (r *MoveReport) copied() string {
 	var rows int64
 	for _, table := range r.Tables {
 		rows += table.Rows
 	}
-	return fmt.Sprintf("tenant %q moved from %q to %q: %d rows in %d tables", r.Tenant, r.From, r.To, rows, len(r.Tables))
+	return fmt.Sprintf("%d rows in %d tables", rows, len(r.Tables))
 }
