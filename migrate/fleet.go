@@ -45,13 +45,15 @@ func (m *Migrator) Up(ctx context.Context, tenants iter.Seq2[tenancy.Tenant, err
 			return
 		}
 		did := part.once(ctx, t)
-		m.in.Forget(t)
 		result.Note, result.Changed, result.Err = did.note, did.changed, m.failed(did.err, "up", t)
 	})
 	for _, part := range parts {
 		if err := part.finish(ctx, r); err != nil {
 			r.fail(m.failed(err, "up", tenancy.Tenant{}))
 		}
+	}
+	for _, t := range r.tenants() { // now that the ledger has been told
+		m.in.Forget(t)
 	}
 	return r.report()
 }
@@ -102,11 +104,10 @@ func (m *Migrator) prepare(ctx context.Context, tenants []tenancy.Tenant) (map[*
 //
 // A tenant is behind, with [tenancy.ErrBehind], when it is as a run of Up or Provision left it
 // and the models have changed since, and drifted, with [tenancy.ErrDrifted], when somebody else
-// has changed it. Where tenants have
-// structures of their own, Status compares them, with a few queries for all where they are in
-// one database; else it is [Migrator.Verify] for each. Of a hybrid, each tier is treated so,
-// and whether a tenant has rows in another tier as well is Verify's question alone where
-// structures are compared.
+// has changed it. Where tenants have structures of their own, Status compares them, with a few
+// queries for all where they are in one database; else it is [Migrator.Verify] for each. Of a
+// hybrid, each tier is treated so, and whether a tenant has rows in another tier as well is
+// Verify's question alone where structures are compared.
 func (m *Migrator) Status(ctx context.Context, tenants iter.Seq2[tenancy.Tenant, error]) (*Report, error) {
 	r := m.begin("status", tenants)
 	views, err := m.compare(ctx, r.tenants())

@@ -15,7 +15,7 @@ type State string
 const (
 	Done    State = "done"    // Up: its structures are what the models say
 	Failed  State = "failed"  // the work failed; see Err
-	Skipped State = "skipped" // not begun: the run was stopped or cancelled before
+	Skipped State = "skipped" // not begun: the run had failed, or was stopped or cancelled; see Err
 
 	UpToDate State = "up to date" // Status: verified
 	Missing  State = "missing"    // Status: not provisioned

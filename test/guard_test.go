@@ -229,3 +229,41 @@ func TestRequireOnce(t *testing.T) {
 	must(t, s.system().Exec("SELECT 1").Error)
 	asked("a system context", 0, 0)
 }
+
+// twig is a model, and twigLater one that asks for the same table.
+type twig struct {
+	ID   uint
+	Name string
+}
+
+type twigLater struct {
+	ID   uint
+	Name string `gorm:"comment:what it is called"` // SQLite has none
+}
+
+func (twigLater) TableName() string { return "twigs" }
+
+// inquirer asks something whenever it is told how far a run is: for the last time when all tenants
+// had their turn, and before the ledger is told of those that needed no change.
+type inquirer func()
+
+func (i inquirer) Write(p []byte) (int, error) {
+	i()
+	return len(p), nil
+}
+
+// TestRequireDuringRun: that a tenant was refused during a run does not outlast the run.
+func TestRequireDuringRun(t *testing.T) {
+	root := t.TempDir()
+	openSite(t, bySchema, setup{root: root, tenancy: tenancy.Config{Models: []any{&twig{}}}}).provision(t, "acme", "globex")
+	s := openSite(t, bySchema, setup{root: root, tenancy: tenancy.Config{Models: []any{&twigLater{}}, Require: migrate.Current()}})
+	refused := 0
+	s.up(t, tenantsOf("acme", "globex"), migrate.Workers(1), migrate.Progress(inquirer(func() {
+		wantKind(t, s.as("globex").Find(&[]twigLater{}).Error, tenancy.ErrBehind)
+		refused++
+	})))
+	if refused == 0 {
+		t.Error("nothing was asked during the run")
+	}
+	must(t, s.as("globex").Find(&[]twigLater{}).Error)
+}
