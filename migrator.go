@@ -92,6 +92,7 @@ func (m *tenantMigrator) AutoMigrate(values ...any) error {
 		return m.guard(owned)
 	}
 	t := m.route.scope.tenant
+	defer m.in.Forget(t)
 	if err := m.in.provider.Provision(ctx, t); err != nil {
 		return m.in.complete(err, "migrate", t)
 	}

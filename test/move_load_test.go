@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-sql-driver/mysql"
 	"gorm.io/gorm"
 
 	"github.com/gormtenancy/tenancy"
@@ -29,6 +30,7 @@ type load struct {
 	ledgers []*ledger
 	barrier sync.RWMutex // held for reading during each request
 	refused atomic.Int64
+	locked  atomic.Int64 // requests that InnoDB has ended for a deadlock, as it may at any time
 
 	mu     sync.Mutex
 	others []time.Duration // how long the requests of tenants took that are not moved
@@ -62,6 +64,9 @@ func TestMoveUnderLoad(t *testing.T) {
 		})
 		t.Logf("%d moves, %d writes refused meanwhile; others' p99: %v quiet (%d requests), %v during moves (%d requests)",
 			moves, l.refused.Load(), percentile(quiet), len(quiet), percentile(busy), len(busy))
+		if n := l.locked.Load(); n > int64(len(quiet)+len(busy))/100 {
+			t.Errorf("%d requests met a deadlock", n)
+		}
 		for _, led := range l.ledgers {
 			var rows []folio
 			must(t, s.as(led.id).Find(&rows).Error)
@@ -106,6 +111,12 @@ func (l *load) run(t *testing.T, span time.Duration, besides func(context.Contex
 	return l.others
 }
 
+// deadlocked recognises the error of a transaction that InnoDB rolls back for others' sake.
+func deadlocked(err error) bool {
+	var known *mysql.MySQLError
+	return errors.As(err, &known) && known.Number == 1213
+}
+
 func (l *load) request(t *testing.T, led *ledger) {
 	l.barrier.RLock()
 	defer l.barrier.RUnlock()
@@ -117,6 +128,8 @@ func (l *load) request(t *testing.T, led *ledger) {
 	case err == nil:
 	case led.id == "acme" && errors.Is(err, tenancy.ErrMoving):
 		l.refused.Add(1)
+	case deadlocked(err):
+		l.locked.Add(1)
 	default:
 		t.Errorf("%s: %v", led.id, err)
 	}
