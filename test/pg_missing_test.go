@@ -124,7 +124,7 @@ func TestPGStrays(t *testing.T) {
 		{"into", func(db *gorm.DB) error { return db.Exec("SELECT 'x' AS owner INTO strays").Error }},
 		{"view", func(db *gorm.DB) error { return db.Exec("CREATE VIEW strays AS SELECT 'x' AS owner").Error }},
 		{"sequence", func(db *gorm.DB) error { return db.Exec("CREATE SEQUENCE strays").Error }},
-		{"migrator", func(db *gorm.DB) error { return db.Table("strays").Migrator().CreateTable(&fragile{}) }},
+		{"migrator", func(db *gorm.DB) error { return db.Migrator().CreateTable(&fragile{}) }},
 	} {
 		t.Run(create.name, func(t *testing.T) {
 			wantKind(t, create.run(s.as("nobody")), tenancy.ErrNotProvisioned)
