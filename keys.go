@@ -17,13 +17,16 @@ type tenantKeys struct {
 	field   *schema.Field // one of them
 }
 
-// keysOf returns those of a schema, or nil.
-func keysOf(s *schema.Schema, column string) *tenantKeys {
+// keysOf returns those of a schema, or nil. What refers to a shared row may name any tenant.
+func (m *models) keysOf(s *schema.Schema) *tenantKeys {
 	keys := &tenantKeys{}
 	for _, rel := range s.Relationships.Relations {
 		for _, ref := range rel.References {
 			field := ref.ForeignKey
-			if field.Schema.Table != s.Table || ref.PrimaryKey == nil || ref.PrimaryKey.DBName != column || field.DBName == column {
+			if field.Schema.Table != s.Table || ref.PrimaryKey == nil || ref.PrimaryKey.DBName != m.column || field.DBName == m.column {
+				continue
+			}
+			if of := m.find(ref.PrimaryKey.Schema.Table); of != nil && of.shared {
 				continue
 			}
 			keys.field = field

@@ -65,7 +65,7 @@ func (m *models) add(s *schema.Schema, shared bool) {
 	known := &model{table: s.Table, shared: shared, schema: s}
 	if !shared {
 		known.column = s.LookUpField(m.column)
-		known.keys = keysOf(s, m.column)
+		known.keys = m.keysOf(s)
 	}
 	if _, loaded := m.tables.LoadOrStore(strings.ToLower(s.Table), known); loaded || shared {
 		return

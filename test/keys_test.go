@@ -118,6 +118,36 @@ func TestKeysWithoutTenant(t *testing.T) {
 	t.Run("mysql", func(t *testing.T) { run(t, hosts["mysql"](t).site(t, models)) })
 }
 
+// guild is a shared model whose key is a tenant, and ally refers to any of them.
+type guild struct {
+	TenantID string `gorm:"primaryKey;size:64"`
+}
+
+type ally struct {
+	ID       uint
+	TenantID string `gorm:"size:64"`
+	GuildID  string `gorm:"size:64"`
+	Guild    *guild `gorm:"references:TenantID"`
+}
+
+// TestKeysOfSharedRows: a shared row is everybody's, whatever its key is called.
+func TestKeysOfSharedRows(t *testing.T) {
+	t.Parallel()
+	for _, k := range []kind{bySchema, byShared} {
+		t.Run(k.name, func(t *testing.T) {
+			s := openSite(t, k, setup{root: t.TempDir(), tenancy: tenancy.Config{Models: []any{&ally{}}, Shared: []any{&guild{}}}})
+			s.provision(t, "acme")
+			must(t, s.system().Create(&guild{TenantID: "globex"}).Error)
+			must(t, s.as("acme").Create(&ally{GuildID: "globex"}).Error)
+			var one ally
+			must(t, s.as("acme").Preload("Guild").First(&one, "guild_id = ?", "globex").Error)
+			if one.Guild == nil {
+				t.Error("the guild is not found")
+			}
+		})
+	}
+}
+
 // TestOuterJoins: a join that keeps rows without a partner keeps them, where the tables are the
 // tenant's by more than their column.
 func TestOuterJoins(t *testing.T) {
