@@ -33,8 +33,8 @@ type Config struct {
 	// those that have nothing, with [ErrNotProvisioned]: migrate.Current() asks for these
 	// models. A tenant is asked about once in the life of a process, at its first statement,
 	// and once after each of its migrations through this handle; one that is behind is asked
-	// about again, at most once a second. System contexts and migrations pass, but not a transaction to
-	// migrate in. nil: nothing is required, and nothing asked.
+	// about again, at most once a second. System contexts and migrations pass, but not a
+	// transaction to migrate in. nil: nothing is required, and nothing asked.
 	Require Requirement
 	// NoPipeline has PostgreSQL's settings and statements sent one by one, each transaction
 	// with a beginning of its own, where pgx could send them in one round trip: for a proxy

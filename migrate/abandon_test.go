@@ -3,6 +3,7 @@ package migrate_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -91,5 +92,19 @@ func TestUnverified(t *testing.T) {
 	var partial *migrate.PartialError
 	if !errors.As(err, &partial) || !errors.Is(err, io.ErrUnexpectedEOF) || !errors.Is(err, io.ErrNoProgress) || len(report.Results) != 2 {
 		t.Errorf("%+v, %v", report.Results, err)
+	}
+}
+
+// TestSourceUnchanged: the error of a sequence that ends with its context comes back as it is.
+func TestSourceUnchanged(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	r, err := migrate.NewRunner()
+	must(t, err)
+	own := fmt.Errorf("the list of tenants: %w", ctx.Err())
+	_, err = r.Run(ctx, "job", cut(tenants("a1"), own), func(context.Context, *migrate.Result) {})
+	var partial *migrate.PartialError
+	if !errors.As(err, &partial) || partial.Source != own { //nolint:errorlint // the very error
+		t.Errorf("the source is %v", partial.Source)
 	}
 }

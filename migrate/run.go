@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"runtime/debug"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/gormtenancy/tenancy"
+	"github.com/gormtenancy/tenancy/internal/caught"
 )
 
 // run is a run under way.
@@ -93,7 +93,7 @@ func (r *run) attempt(ctx context.Context, result *Result, do work) {
 	defer func() {
 		if value := recover(); value != nil {
 			result.State = Failed
-			result.Err = &tenancy.Error{Kind: tenancy.ErrMigration, Op: r.name, Tenant: result.Tenant.ID, Cause: &PanicError{value, debug.Stack()}}
+			result.Err = &tenancy.Error{Kind: tenancy.ErrMigration, Op: r.name, Tenant: result.Tenant.ID, Cause: caught.Panic(value)}
 		}
 	}()
 	result.State = ""
@@ -125,9 +125,11 @@ func (r *run) abandon(ctx context.Context, err error) (*Report, error) {
 
 // fail notes an error that is no tenant's own.
 func (r *run) fail(err error) {
-	if r.source == nil {
+	switch {
+	case r.source == nil:
 		r.source = err
-	} else {
+	case errors.Is(r.source, err): // the sequence of tenants may end with the context's error itself
+	default:
 		r.source = fmt.Errorf("%w; %w", r.source, err)
 	}
 }

@@ -32,7 +32,9 @@ func (m *Migrator) recall(ctx context.Context, tenants []tenancy.Tenant) (r reco
 	r.entries, err = m.ledger.read(ctx, names...)
 	r.lineage = newLineage()
 	for _, e := range r.entries {
-		r.lineage.note(e)
+		if e.TenantID == "" {
+			r.lineage.note(e)
+		}
 	}
 	return r, err
 }

@@ -11,7 +11,7 @@ import "context"
 // Config.OpenTimeout, and ends when open returns; so a caller that gives up
 // does not fail the others. A failed opening is not remembered: the next
 // Acquire tries again. All who waited for it get its error unchanged. A panic
-// in open becomes an error that wraps a *PanicError.
+// in open becomes an error that wraps a [*caught.PanicError].
 //
 // Acquire returns ctx.Err() if ctx ends first, or has ended already, and
 // ErrClosed once Close has begun. While key is being evicted, or its pool is

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+
+	"github.com/gormtenancy/tenancy/internal/caught"
 )
 
 // Close refuses new leases, waits for the leases that are out (each pool closes
@@ -80,7 +82,7 @@ func (c *Cache[P]) startClosing(e *entry[P]) {
 func callClose(pool io.Closer) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			err = newPanicError(v)
+			err = caught.Panic(v)
 		}
 	}()
 	return pool.Close()

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/gormtenancy/tenancy/internal/caught"
 	"github.com/gormtenancy/tenancy/internal/pools"
 )
 
@@ -115,7 +116,7 @@ func TestEvictReturnsTheErrorOfClosing(t *testing.T) {
 	if err := c.Evict(t.Context(), "a"); !errors.Is(err, boom) {
 		t.Errorf("error: %v", err)
 	}
-	var perr *pools.PanicError
+	var perr *caught.PanicError
 	if err := c.Evict(t.Context(), "b"); !errors.As(err, &perr) {
 		t.Errorf("panic: %v", err)
 	}

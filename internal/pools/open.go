@@ -3,6 +3,8 @@ package pools
 import (
 	"context"
 	"fmt"
+
+	"github.com/gormtenancy/tenancy/internal/caught"
 )
 
 // startOpening makes the entry of key and has its pool opened in the
@@ -27,7 +29,7 @@ func (c *Cache[P]) startOpening(ctx context.Context, key string, open func(conte
 func callOpen[P any](ctx context.Context, key string, open func(context.Context) (P, error)) (pool P, err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			err = fmt.Errorf("pools: open %q: %w", key, newPanicError(v))
+			err = fmt.Errorf("pools: open %q: %w", key, caught.Panic(v))
 		}
 	}()
 	return open(ctx)

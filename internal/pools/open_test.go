@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/gormtenancy/tenancy/internal/caught"
 	"github.com/gormtenancy/tenancy/internal/pools"
 )
 
@@ -188,7 +189,7 @@ func TestPanicInOpen(t *testing.T) {
 					time.Sleep(time.Second)
 					panic(boom)
 				})
-				var perr *pools.PanicError
+				var perr *caught.PanicError
 				if !errors.As(err, &perr) || !errors.Is(err, boom) || len(perr.Stack) == 0 {
 					t.Errorf("err = %v", err)
 				}
