@@ -104,7 +104,7 @@ func TestSourceUnchanged(t *testing.T) {
 	own := fmt.Errorf("the list of tenants: %w", ctx.Err())
 	_, err = r.Run(ctx, "job", cut(tenants("a1"), own), func(context.Context, *migrate.Result) {})
 	var partial *migrate.PartialError
-	if !errors.As(err, &partial) || partial.Source != own { //nolint:errorlint // the very error
+	if !errors.As(err, &partial) || partial.Source != own {
 		t.Errorf("the source is %v", partial.Source)
 	}
 }
