@@ -56,21 +56,26 @@ var free = strings.NewReplacer(
 const (
 	wantedSchemas = `
 		SELECT oid, nspname::text AS schema, quote_ident(nspname) || '.' AS qualifier
-		FROM pg_namespace WHERE nspname = ANY ($1::text[]::name[])`
+		FROM pg_namespace WHERE nspname IN (SELECT unnest($1::text[])::name)`
 
 	relation = `
 		SELECT c.oid, c.relname::text AS relation, c.relkind::text AS kind, c.relrowsecurity, c.relforcerowsecurity, c.relpersistence::text AS persistence, c.reloptions,
 		       s.oid AS schema_oid, s.schema, s.qualifier`
 
 	manyRelations = relation + `
-		FROM pg_class c JOIN schemas s ON s.oid = c.relnamespace WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND c.relname <> 'tenancy_tenants'`
+		FROM pg_class c JOIN schemas s ON s.oid = c.relnamespace` + relationKinds
 
-	namedRelations = manyRelations + ` AND c.relname = ANY ($2::text[]::name[])`
+	namedRelations = relation + `
+		FROM schemas s CROSS JOIN unnest($2::text[]) wanted (name)
+		JOIN pg_class c ON c.relname = wanted.name::name AND c.relnamespace = s.oid` + relationKinds
 
 	// The catalog has no index on the schema of a relation, but on what depends on a schema.
 	fewRelations = relation + `
 		FROM schemas s JOIN pg_depend d ON d.refclassid = 'pg_namespace'::regclass AND d.refobjid = s.oid AND d.classid = 'pg_class'::regclass
-		JOIN pg_class c ON c.oid = d.objid WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND c.relname <> 'tenancy_tenants'`
+		JOIN pg_class c ON c.oid = d.objid` + relationKinds
+
+	relationKinds = `
+		WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND c.relname <> 'tenancy_tenants'`
 
 	relationObjects = `
 		SELECT schema, CASE kind WHEN 'r' THEN 'table ' WHEN 'S' THEN 'sequence ' WHEN 'v' THEN 'view ' ELSE 'relation ' END || relation AS object,

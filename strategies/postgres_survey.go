@@ -83,7 +83,8 @@ func (s *schemas) named(tenants []tenancy.Tenant) []string {
 }
 
 // surveying runs fn for the schemas of the tenants, in parts: each in a transaction in which
-// the server names every object in full, has memory for a large catalog, and does not sort it.
+// the server names every object in full, has memory for a large catalog, does not sort it, and
+// takes it for what is in memory: a part of the schemas is found by index.
 func (s *schemas) surveying(ctx context.Context, tenants []tenancy.Tenant, fn func(ctx context.Context, tx gorm.ConnPool, wanted []string) error) error {
 	base, err := s.in.Base()
 	if err != nil {
@@ -106,8 +107,8 @@ func (s *schemas) surveying(ctx context.Context, tenants []tenancy.Tenant, fn fu
 	return readers.Wait()
 }
 
-// The server answers a query with one processor, and reads the whole catalog for it, whatever
-// the part of the schemas that is asked about.
+// The server answers a query with one processor, and reads all of pg_class for it, whatever the
+// part of the schemas that is asked about.
 const (
 	mostParts = 4
 	partful   = 100
@@ -121,6 +122,7 @@ func partOf(n int) int {
 
 var surveyingSettings = []tenancy.Setting{
 	{Name: "search_path", Value: "pg_catalog"}, {Name: "work_mem", Value: "64MB"}, {Name: "jit", Value: "off"}, {Name: "enable_sort", Value: "off"},
+	{Name: "random_page_cost", Value: "1.1"},
 }
 
 // owners asks the registry whose the schemas are.
