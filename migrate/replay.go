@@ -69,16 +69,12 @@ func (b *batch) lead(ctx context.Context, t tenancy.Tenant) (led bool, did outco
 		return true, outcome{err: err}
 	}
 	b.u.ended(t, "", b)
-	after, err := b.u.m.fingerprint(ctx, t)
+	after, touched, err := b.u.m.left(ctx, script, t)
 	if err != nil {
 		return true, outcome{err: err}
 	}
 	if len(script.Statements) == 0 && after != b.before { // another run was there since the survey
 		return true, outcome{changed: script.New}
-	}
-	touched, err := b.u.m.touchedBy(ctx, script, t)
-	if err != nil {
-		return true, outcome{err: err}
 	}
 	b.ask(ctx, t, baseline{script, after})
 	b.canary, b.script, b.after, b.touched = t.ID, &script, after, touched

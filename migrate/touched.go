@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"slices"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/gormtenancy/tenancy"
 	"github.com/gormtenancy/tenancy/internal/ddl"
 )
@@ -20,6 +22,21 @@ type touched struct {
 	fleet       surveyor // nil: it takes more than a look at a few tables
 	tables      []string
 	fingerprint string
+}
+
+// left looks at a canary when it is done, at all of it and at what a script has changed.
+func (m *tier) left(ctx context.Context, script tenancy.Script, canary tenancy.Tenant) (after string, changed touched, err error) {
+	looks, ctx := errgroup.WithContext(ctx)
+	looks.Go(func() (err error) {
+		after, err = m.fingerprint(ctx, canary)
+		return err
+	})
+	looks.Go(func() (err error) {
+		changed, err = m.touchedBy(ctx, script, canary)
+		return err
+	})
+	err = looks.Wait()
+	return after, changed, err
 }
 
 // touchedBy looks at what a script has changed of the canary. Tables that are not the
