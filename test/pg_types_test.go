@@ -16,6 +16,8 @@ var pgValues = []string{
 	"1::int2", "2::int4", "-3::int8", "9223372036854775807::int8", "1.5::float4", "2.25::float8", "'NaN'::float8", "'Infinity'::float8",
 	"1.50::numeric", "1.50::numeric(10,4)", "12345678901234567890.123456789::numeric", "0.0000001::numeric", "'NaN'::numeric", "12.34::money",
 	"'2024-02-29'::date", "'infinity'::date", "'2024-02-29 12:34:56.789'::timestamp", "'infinity'::timestamp", "'2024-02-29 12:34:56.789+02'::timestamptz",
+	"'2024-02-29 12:34:56.789'::timestamp(3)", "'12:34:56'::time(0)", "'03:04:05.678'::interval(2)", "'1 year 2 mons'::interval year to month",
+	"'bare'::varchar", "'bare'::bpchar", "B'101'::varbit(9)",
 	"'12:34:56'::time", "'12:34:56+02'::timetz", "'1 mon 2 days 03:04:05'::interval",
 	"'\\xdeadbeef'::bytea", "''::bytea", "'6ba7b810-9dad-11d1-80b4-00c04fd430c8'::uuid", "'{\"a\": [1, 2]}'::json", "'{\"a\": [1, 2]}'::jsonb", "'<a/>'::xml",
 	"'{1,2,3}'::int4[]", "'{a,\"b c\",NULL}'::text[]", "'{}'::uuid[]", "'[1,5)'::int4range", "'{[1,5)}'::int4multirange",

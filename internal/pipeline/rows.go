@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"database/sql/driver"
+	"errors"
 	"io"
 	"math"
 	"reflect"
@@ -60,7 +61,11 @@ func (r *rows) Next(dest []driver.Value) error {
 	if r.decode == nil {
 		r.decode = r.decoders()
 	}
-	for i, raw := range r.result.Values() {
+	values := r.result.Values()
+	if len(values) != len(dest) {
+		return errors.New("the server sent a row that has not as many values as columns")
+	}
+	for i, raw := range values {
 		dest[i] = nil
 		if raw == nil {
 			continue
@@ -107,33 +112,55 @@ func (r *rows) ColumnTypeDatabaseTypeName(i int) string {
 	return strconv.FormatUint(uint64(oid), 10)
 }
 
-// varHeader is what a type modifier counts besides the length it declares.
-const varHeader = 4
+const (
+	// varHeader is what a type modifier counts besides the length it declares.
+	varHeader = 4
+	// undeclared is the modifier of a type that was declared without one.
+	undeclared = -1
+	// microseconds are the digits after the point of a time that was declared without a number.
+	microseconds = 6
+)
 
 // ColumnTypeLength implements driver.RowsColumnTypeLength.
 func (r *rows) ColumnTypeLength(i int) (int64, bool) {
 	field := r.field(i)
+	header := int64(varHeader)
 	switch field.DataTypeOID {
 	case pgtype.TextOID, pgtype.ByteaOID:
 		return math.MaxInt64, true
-	case pgtype.VarcharOID, pgtype.BPCharOID:
-		return int64(field.TypeModifier - varHeader), true
 	case pgtype.VarbitOID:
-		return int64(field.TypeModifier), true
+		header = 0
+	case pgtype.VarcharOID, pgtype.BPCharOID:
 	default:
 		return 0, false
 	}
+	if field.TypeModifier == undeclared {
+		return math.MaxInt64, true
+	}
+	return int64(field.TypeModifier) - header, true
 }
 
-// ColumnTypePrecisionScale implements driver.RowsColumnTypePrecisionScale.
+// ColumnTypePrecisionScale implements driver.RowsColumnTypePrecisionScale. Of times it is the
+// digits after the point of a second.
 func (r *rows) ColumnTypePrecisionScale(i int) (precision, scale int64, ok bool) {
 	field := r.field(i)
-	if field.DataTypeOID != pgtype.NumericOID {
+	const bits, mask = 16, 0xffff
+	switch field.DataTypeOID {
+	case pgtype.NumericOID:
+		if field.TypeModifier == undeclared {
+			return 0, 0, false
+		}
+		modifier := int64(field.TypeModifier - varHeader)
+		return modifier >> bits & mask, modifier & mask, true
+	case pgtype.TimestampOID, pgtype.TimestamptzOID, pgtype.TimeOID, pgtype.TimetzOID, pgtype.IntervalOID:
+		digits := int64(field.TypeModifier) & mask
+		if digits == mask { // an interval may be declared with its fields alone
+			digits = microseconds
+		}
+		return 0, digits, true
+	default:
 		return 0, 0, false
 	}
-	const bits, mask = 16, 0xffff
-	modifier := int64(field.TypeModifier - varHeader)
-	return modifier >> bits & mask, modifier & mask, true
 }
 
 // ColumnTypeScanType implements driver.RowsColumnTypeScanType.
