@@ -98,6 +98,11 @@ func (p *physical) prepare(values ...any) error {
 	if err != nil {
 		return err
 	}
+	for _, s := range reachable(roots) {
+		if err := p.adoptJoinTables(s); err != nil {
+			return err
+		}
+	}
 	if p.in.columnRequired {
 		for _, s := range reachable(roots) {
 			if err := columnJoinTables(p.db, s, p.in.column); err != nil {
@@ -121,6 +126,30 @@ func (p *physical) prepare(values ...any) error {
 		}
 		if err := p.name(s); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// adoptJoinTables gives a schema the join models that the application set up on its own handle
+// by gorm.DB.SetupJoinTable: without them GORM would make a join table of its own there, which
+// has neither their columns nor, where the model is listed as well, foreign keys.
+func (p *physical) adoptJoinTables(s *schema.Schema) error {
+	if p.done[s] || len(joinTables(s)) == 0 {
+		return nil
+	}
+	model := reflect.New(s.ModelType).Interface()
+	schemas, err := parse(p.in.db, []any{model})
+	if err != nil {
+		return err
+	}
+	for _, rel := range joinTables(s) {
+		own := schemas[0].Relationships.Relations[rel.Name]
+		if own == nil || own.JoinTable == nil || own.JoinTable.ModelType.Name() == "" {
+			continue
+		}
+		if err := p.db.SetupJoinTable(model, rel.Name, reflect.New(own.JoinTable.ModelType).Interface()); err != nil {
+			return configCause(err, "the join model %s of %s.%s cannot be set up", own.JoinTable.ModelType, s.Name, rel.Name)
 		}
 	}
 	return nil
