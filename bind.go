@@ -46,6 +46,7 @@ type bound struct {
 	where    bool // a WHERE was written
 	plain    bool // see plain.go
 	listed   bool // its FROM is a list of tables
+	idle     bool // there is nothing to send: see writeElsewhere
 	outer    bool // a join keeps rows for which there is none in its own table
 	conflict conflict
 
@@ -190,7 +191,7 @@ func (in *Installation) bindShared(stmt *gorm.Statement, b *bound, h handle) err
 	}
 	if h.tx != nil && h.tx.Own() {
 		if !b.op.reads() {
-			return in.problem(stmt.Context, ErrElsewhere, "", "the transaction is in the tenant's own database and the shared model "+b.table.name+" is not; write it outside the transaction", nil)
+			return in.writeElsewhere(stmt, b, h)
 		}
 		h = handle{pool: h.pool}
 	}

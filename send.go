@@ -13,6 +13,9 @@ func (in *Installation) sends(op operation, send func(*gorm.DB)) func(*gorm.DB) 
 			b := &bound{in: in, op: op, original: stmt.ConnPool}
 			b.fail(stmt, in.complete(errPoolReplaced, string(op), tenantOf(stmt.Context)))
 		}
+		if b := boundTo(db.Statement); b != nil && b.idle {
+			return
+		}
 		defer in.undressed(db.Statement.DB)()
 		send(db)
 	}

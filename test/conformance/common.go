@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"context"
+	"fmt"
 
 	"gorm.io/gorm"
 
@@ -55,6 +56,34 @@ func sharedModelChecks() []check {
 			c.OK(c.me.Preload("Plan").First(&u, 1))
 			c.Equal(u.Plan.Name, "free")
 			c.OK(c.World.DB.Session(&gorm.Session{}).Table("plans").Where("id = ?", 2).Take(&Plan{}))
+		}},
+		{"a row is saved with the shared one that it refers to", func(c *Case) {
+			var u User
+			c.OK(c.me.Preload("Plan").First(&u, "id = ?", 1))
+			u.Name, u.Plan.Name = c.me.Text("user", "saved"), "mine"
+			c.OK(c.me.Save(&u))
+			c.Equal(planNames(c, c.me.DB), []string{"free", "paid"})
+			c.NoError(c.me.Model(&u).Association("Plan").Replace(&Plan{ID: 2}))
+			c.OK(c.me.Create(&[]User{{ID: 8, Email: "8", Plan: &Plan{ID: 1}}, {ID: 9, Email: "9", Plan: &Plan{ID: 2}}}))
+			var plans []uint
+			c.OK(c.me.Model(&User{}).Where("id IN ?", []uint{1, 8, 9}).Order("id").Pluck("plan_id", &plans))
+			c.Equal(plans, []uint{2, 1, 2})
+		}},
+		{"a new shared row is not saved in a tenant's own database", func(c *Case) {
+			if !c.me.ownDatabase() {
+				return
+			}
+			for _, plans := range [][]Plan{{{ID: 3, Name: "trial"}}, {{ID: 1}, {ID: 3}}, {{Name: "trial"}}} {
+				var users []User
+				for i := range plans {
+					users = append(users, User{ID: uint(8 + i), Email: fmt.Sprint(i), Plan: &plans[i]})
+				}
+				c.Refused(c.me.Transaction(func(tx *gorm.DB) error { return tx.Create(&users).Error }), tenancy.ErrElsewhere)
+			}
+			c.Refused(c.me.Transaction(func(tx *gorm.DB) error {
+				return tx.Session(&gorm.Session{FullSaveAssociations: true}).Create(&User{ID: 8, Email: "8", Plan: &Plan{ID: 1, Name: "mine"}}).Error
+			}), tenancy.ErrElsewhere)
+			c.Equal(planNames(c, c.me.DB), []string{"free", "paid"})
 		}},
 		{"a shared model does not open the owned ones", func(c *Case) {
 			base := c.World.DB
