@@ -146,7 +146,10 @@ func (b *bound) from(stmt *gorm.Statement, c *clause.Clause) {
 	}
 	from.Tables = slices.Clone(from.Tables)
 	for i := range from.Tables {
-		b.rename(&from.Tables[i])
+		if err := b.list(&from.Tables[i]); err != nil {
+			b.fail(stmt, b.in.complete(err, string(b.op), b.route.scope.tenant))
+			return
+		}
 	}
 	c.Expression = from
 	if renamed && len(from.Tables) == 0 {
@@ -192,35 +195,24 @@ func (b *bound) join(join *clause.Join) error {
 	}
 	name := join.Table.Name
 	known := b.rename(&join.Table)
-	filter := b.route.binding.Filter
 	if known.shared && b.route.binding.Pool != nil {
 		return &Error{Kind: ErrElsewhere, Detail: fmt.Sprintf("the shared model %s cannot be joined from the tenant's own database; preload it instead", name)}
 	}
 	if known.shared {
 		return nil
 	}
-	alias := join.Table.Alias
-	if alias == "" {
-		alias = name
-	}
+	alias := aliasOf(join.Table, name)
 	keys, err := b.keysFor(known)
 	if err == nil {
 		err = b.mismatch(keys.check(join.ON.Exprs, alias))
 	}
-	if err != nil || filter == FilterNone {
-		return err
-	}
-	if known.column == nil {
-		if filter.requires() {
-			return noColumn(b.in.column, name)
-		}
-		return nil
-	}
-	scope, err := b.scopeOf(known)
 	if err != nil {
 		return err
 	}
-	predicate := scope.Predicate(alias)
+	predicate, err := b.predicate(known, name, alias)
+	if err != nil || predicate == nil {
+		return err
+	}
 	if join.Type == clause.CrossJoin || len(join.Using) > 0 && len(join.ON.Exprs) == 0 {
 		b.extra = append(b.extra, predicate)
 		return nil
@@ -231,6 +223,48 @@ func (b *bound) join(join *clause.Join) error {
 	}
 	join.ON = clause.Where{Exprs: exprs}
 	return nil
+}
+
+// predicate is the condition that narrows a table beside the statement's own; nil where there
+// is none.
+func (b *bound) predicate(known *model, name, alias string) (clause.Expression, error) {
+	filter := b.route.binding.Filter
+	if filter == FilterNone {
+		return nil, nil //nolint:nilnil // there is none
+	}
+	if known.column == nil {
+		if filter.requires() {
+			return nil, noColumn(b.in.column, name)
+		}
+		return nil, nil //nolint:nilnil // there is none
+	}
+	scope, err := b.scopeOf(known)
+	if err != nil {
+		return nil, err
+	}
+	return scope.Predicate(alias), nil
+}
+
+func aliasOf(t clause.Table, name string) string {
+	if t.Alias != "" {
+		return t.Alias
+	}
+	return name
+}
+
+// list names a table of a list physically and narrows it. A list has no ON.
+func (b *bound) list(t *clause.Table) error {
+	name := t.Name
+	known := b.rename(t)
+	alias := aliasOf(*t, name)
+	if t.Raw || known.shared || name == clause.CurrentTable || alias == b.table.alias {
+		return nil
+	}
+	predicate, err := b.predicate(known, name, alias)
+	if err == nil && predicate != nil {
+		b.extra = append(b.extra, predicate)
+	}
+	return err
 }
 
 // outerJoin reports whether a join keeps rows of the joined table that have no partner.
@@ -373,7 +407,7 @@ func (b *bound) conditions(stmt *gorm.Statement, c *clause.Clause) {
 	}
 	b.where = true
 	if fragment, ok := unbalanced(where.Exprs); ok {
-		b.fail(stmt, b.route.refusal(nil, fmt.Sprintf("the condition %q does not close what it opens", fragment)))
+		b.fail(stmt, b.route.refusal(nil, fmt.Sprintf("the condition %q does not close what it opens, or has a comment or a semicolon in it; take those out", fragment)))
 		return
 	}
 	if !scopes.Plain(where) {

@@ -100,6 +100,29 @@ func joinChecks() []check {
 			c.Equal(len(all), 4)
 			c.Own(all)
 		}},
+		{"a list of tables", func(c *Case) {
+			list := func(tables ...clause.Table) *gorm.DB { return c.me.Clauses(clause.From{Tables: tables}) }
+			items, parts := clause.Table{Name: "items"}, clause.Table{Name: "parts", Alias: "p"}
+			read := func() {
+				var names []string
+				c.OK(list(items, parts).Model(&Item{}).Pluck("p.name", &names))
+				c.Own(names)
+				c.Equal(len(names), 4)
+				c.OK(list(parts, items).Model(&Item{}).Where("p.item_id = items.id").Or("1 = 0").Pluck("items.name", &names))
+				c.Own(names)
+			}
+			read()
+			c.astray(read)
+			if name := c.World.DB.Name(); name != "sqlite" && name != "postgres" {
+				return // their UPDATE has no FROM
+			}
+			update := func(affected int64) {
+				c.Affected(list(items).Model(&Part{}).Where("items.id = parts.item_id").Update("name", gorm.Expr("items.name")), affected)
+			}
+			update(2)
+			c.astray(func() { update(1) })
+			c.Stored("parts", "name", c.me.Text("item", 1), c.me.Text("item", 2))
+		}},
 		{"Joins and Count, Pluck, Group", func(c *Case) {
 			var n int64
 			c.OK(c.me.Model(&Order{}).Joins("User").Count(&n))
