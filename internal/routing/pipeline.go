@@ -78,7 +78,7 @@ func execPipelined(ctx context.Context, pipeline Pipeline, pool gorm.ConnPool, t
 	var result driver.Result
 	err = conn.Raw(func(c any) error {
 		result, err = pipeline.Exec(ctx, c, target.opening(), query, args)
-		return err
+		return certain(pipeline, c, err)
 	})
 	return result, err
 }
@@ -93,7 +93,7 @@ func queryPipelined(ctx context.Context, pipeline Pipeline, pool gorm.ConnPool, 
 	var rows driver.Rows
 	err = conn.Raw(func(c any) error {
 		rows, err = pipeline.Query(ctx, c, target.opening(), query, args, back)
-		return err
+		return certain(pipeline, c, err)
 	})
 	if err != nil {
 		_ = back.Close()

@@ -18,6 +18,7 @@ type Wire struct {
 	DSN   string
 	trips atomic.Int64
 	takes time.Duration
+	loses atomic.Bool
 }
 
 // NewWire makes a wire to the server of a DSN in the form of a URL. It ends with the test.
@@ -57,6 +58,9 @@ func (w *Wire) Trips(fn func()) int64 {
 	return w.trips.Load() - before
 }
 
+// LoseAnswer breaks the connection on which the server answers next, before the answer arrives.
+func (w *Wire) LoseAnswer() { w.loses.Store(true) }
+
 func (w *Wire) serve(t testing.TB, listener net.Listener, server string, running *sync.WaitGroup) {
 	for {
 		client, err := listener.Accept()
@@ -74,32 +78,47 @@ func (w *Wire) serve(t testing.TB, listener net.Listener, server string, running
 		var answered atomic.Bool
 		answered.Store(true)
 		running.Go(func() {
-			w.pass(upstream, client, func() {
+			w.pass(upstream, client, func() error {
 				if answered.Swap(false) {
 					w.trips.Add(1)
 				}
+				return nil
 			})
 		})
-		running.Go(func() { w.pass(client, upstream, func() { answered.Store(true) }) })
+		running.Go(func() {
+			w.pass(client, upstream, func() error {
+				answered.Store(true)
+				if w.loses.Swap(false) {
+					return net.ErrClosed
+				}
+				return nil
+			})
+		})
 	}
 }
 
 // pass hands on what comes from one side, and ends both when it ends.
-func (w *Wire) pass(to, from net.Conn, seen func()) {
+func (w *Wire) pass(to, from net.Conn, seen func() error) {
 	defer func() { _, _ = to.Close(), from.Close() }()
-	_, _ = io.Copy(to, watched{from, func() { seen(); time.Sleep(w.takes) }})
+	_, _ = io.Copy(to, watched{from, func() error {
+		err := seen()
+		time.Sleep(w.takes)
+		return err
+	}})
 }
 
-// watched calls seen for all that is read, before it is handed on.
+// watched calls seen for all that is read, before it is handed on. An error of seen ends it.
 type watched struct {
 	io.Reader
-	seen func()
+	seen func() error
 }
 
 func (w watched) Read(p []byte) (int, error) {
 	n, err := w.Reader.Read(p)
 	if n > 0 {
-		w.seen()
+		if lost := w.seen(); lost != nil {
+			return 0, lost
+		}
 	}
 	return n, err
 }
