@@ -13,6 +13,9 @@ import (
 // there would serve whichever tenant asks for its text next.
 var ErrPrepare = errors.New("a statement cannot be prepared for all tenants at once; prepare it inside a transaction, or set PrepareStmt in gorm.Config")
 
+// ErrClosed is returned after Close.
+var ErrClosed = errors.New("the pool was closed")
+
 // Pool is the gorm.ConnPool of all tenants. It looks at the context of every call
 // and uses the pool of that context's target. Safe for concurrent use.
 type Pool struct {

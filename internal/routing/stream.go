@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
-	"errors"
 	"io"
 	"reflect"
 	"sync"
@@ -16,21 +15,16 @@ import (
 // database/sql closes it: at the last row, at Close, or when the context ends. The
 // zero value is ready, and safe for concurrent use.
 type Streams struct {
-	mu     sync.Mutex
+	mu     sync.RWMutex // read while a stream is made
 	db     *sql.DB
 	closed bool
 }
 
-// ErrClosed is returned after Close.
-var ErrClosed = errors.New("the pool was closed")
-
 // Rows returns rows as database/sql has them. It closes them in the end, whatever happens.
 func (s *Streams) Rows(ctx context.Context, rows driver.Rows) (*sql.Rows, error) {
-	db, err := s.open()
-	if err != nil {
-		return nil, errors.Join(err, rows.Close())
-	}
-	made, err := db.QueryContext(context.WithValue(ctx, streamKey{}, rows), "")
+	var made *sql.Rows
+	var err error
+	s.use(func(db *sql.DB) { made, err = db.QueryContext(context.WithValue(ctx, streamKey{}, rows), "") }) //nolint:rowserrcheck // whoever wanted them asks
 	if err != nil {
 		fail(rows, err)
 		return nil, err
@@ -40,11 +34,8 @@ func (s *Streams) Rows(ctx context.Context, rows driver.Rows) (*sql.Rows, error)
 
 // Row is Rows for one row.
 func (s *Streams) Row(ctx context.Context, rows driver.Rows) *sql.Row {
-	db, err := s.open()
-	if err != nil {
-		return failedRow(errors.Join(err, rows.Close()))
-	}
-	row := db.QueryRowContext(context.WithValue(ctx, streamKey{}, rows), "")
+	var row *sql.Row
+	s.use(func(db *sql.DB) { row = db.QueryRowContext(context.WithValue(ctx, streamKey{}, rows), "") })
 	if err := row.Err(); err != nil {
 		fail(rows, err)
 	}
@@ -59,23 +50,40 @@ func fail(rows driver.Rows, err error) {
 	_ = rows.Close()
 }
 
-func (s *Streams) open() (*sql.DB, error) {
+// use calls fn with a database that answers with streams. Once Streams is closed it is one for
+// this stream alone: its statement was sent before that, and what a database has done must not
+// be reported as refused.
+func (s *Streams) use(fn func(db *sql.DB)) {
+	s.open()
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	db := s.db
+	if s.closed {
+		db = sql.OpenDB(streamConnector{})
+		defer func() { _ = db.Close() }() // its stream goes on
+	}
+	fn(db)
+}
+
+func (s *Streams) open() {
+	s.mu.RLock()
+	ready := s.db != nil || s.closed
+	s.mu.RUnlock()
+	if ready {
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
-		return nil, ErrClosed
-	}
-	if s.db == nil {
+	if s.db == nil && !s.closed {
 		s.db = sql.OpenDB(streamConnector{})
 		s.db.SetMaxIdleConns(maxIdleStreams)
 	}
-	return s.db, nil
 }
 
 // maxIdleStreams bounds what is kept for the next streams: a few words each.
 const maxIdleStreams = 64
 
-// Close refuses new streams. Those that are open go on.
+// Close keeps nothing for new streams any more. Those that are open go on.
 func (s *Streams) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
