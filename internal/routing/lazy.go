@@ -99,9 +99,15 @@ type lazyConn struct {
 	ctx     context.Context          //nolint:containedctx // driver.Tx has no other way to be bounded
 }
 
-// raw calls fn with the connection underneath. One that broke before is gone from there.
-func (c *lazyConn) raw(fn func(conn any) error) error {
-	err := c.inner.Raw(fn)
+// raw calls fn with the connection underneath. One that broke before is gone from there, and
+// so is one on which fn panics.
+func (c *lazyConn) raw(fn func(conn any) error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &thrown{v}
+		}
+	}()
+	err = c.inner.Raw(fn)
 	if errors.Is(err, sql.ErrConnDone) {
 		return driver.ErrBadConn
 	}

@@ -197,7 +197,7 @@ func (p *Pool) begin(ctx context.Context, target *Target, opts *sql.TxOptions) (
 		return nil, err
 	}
 	tx := newTx(p, target)
-	if tx.inner, err = p.beginOn(ctx, pool, target, opts); err != nil {
+	if tx.inner, tx.lazy, err = p.beginOn(ctx, pool, target, opts); err != nil {
 		release()
 		return nil, target.explain(err)
 	}
@@ -207,14 +207,15 @@ func (p *Pool) begin(ctx context.Context, target *Target, opts *sql.TxOptions) (
 	return tx, nil
 }
 
-// beginOn begins a transaction with its first statement where it can.
-func (p *Pool) beginOn(ctx context.Context, pool gorm.ConnPool, target *Target, opts *sql.TxOptions) (transaction, error) {
+// beginOn begins a transaction with its first statement where it can, which is lazy.
+func (p *Pool) beginOn(ctx context.Context, pool gorm.ConnPool, target *Target, opts *sql.TxOptions) (tx transaction, lazy bool, err error) {
 	if opts == nil || *opts == (sql.TxOptions{}) {
-		if tx, err := p.router.Transactions.begin(ctx, pool, target); !errors.Is(err, ErrNoPipeline) {
-			return tx, err
+		if tx, err = p.router.Transactions.begin(ctx, pool, target); !errors.Is(err, ErrNoPipeline) {
+			return tx, true, err
 		}
 	}
-	return beginSettled(ctx, pool, target, opts)
+	tx, err = beginSettled(ctx, pool, target, opts)
+	return tx, false, err
 }
 
 // begin begins a transaction on whatever kind of pool it is given.

@@ -91,9 +91,9 @@ func execOnce(ctx context.Context, pool gorm.ConnPool, target *Target, query str
 	if err != nil {
 		return nil, err
 	}
+	defer func() { _ = tx.Rollback() }() // an argument that makes its own value may panic
 	result, err := tx.ExecContext(ctx, query, args...)
 	if err != nil {
-		_ = tx.Rollback()
 		return nil, err
 	}
 	return result, tx.Commit()
@@ -151,6 +151,7 @@ func queryOnce(ctx context.Context, pool gorm.ConnPool, target *Target, query st
 		rows, err := pool.QueryContext(ctx, query, args...)
 		return rows, func(error) error { return nil }, err
 	}
+	provoke(args)
 	tx, err := beginSettled(ctx, pool, target, nil)
 	if err != nil {
 		return nil, nil, err

@@ -192,7 +192,7 @@ func (p *Pool) Fixed(target *Target) gorm.ConnPool {
 // Fixed returns the transaction with every call on target, whatever its context says.
 func (tx *Tx) Fixed(target *Target) gorm.ConnPool {
 	pool := New(tx.pool.base, fixed(tx.pool.router, target))
-	return &Tx{pool: pool, owner: tx.owner, own: tx.own, held: tx.held, inner: tx.inner}
+	return &Tx{pool: pool, owner: tx.owner, own: tx.own, held: tx.held, inner: tx.inner, lazy: tx.lazy}
 }
 
 func fixed(r Router, target *Target) Router {

@@ -21,6 +21,7 @@ type Tx struct {
 	own   bool // in the owner's own database, and not the base
 	held  []Setting
 	inner transaction
+	lazy  bool        // one of Transactions
 	begun atomic.Bool // a statement was sent
 
 	statement TxStatement // of GORM, if it was begun for one
@@ -159,6 +160,7 @@ func (tx *Tx) exec(ctx context.Context, target *Target, from origin, query strin
 		return nil, err
 	}
 	result, err := tx.inner.ExecContext(tx.begins(ctx, target, from), query, args...)
+	rethrow(err)
 	return result, target.explain(err)
 }
 
@@ -167,7 +169,9 @@ func (tx *Tx) query(ctx context.Context, target *Target, from origin, query stri
 	if err != nil {
 		return nil, err
 	}
+	tx.provoke(args)
 	rows, err := tx.inner.QueryContext(tx.begins(ctx, target, from), query, args...)
+	rethrow(err)
 	return rows, target.explain(err)
 }
 
@@ -176,5 +180,8 @@ func (tx *Tx) queryRow(ctx context.Context, target *Target, from origin, query s
 	if err != nil {
 		return failedRow(err)
 	}
-	return target.row(tx.inner.QueryRowContext(tx.begins(ctx, target, from), query, args...))
+	tx.provoke(args)
+	row := tx.inner.QueryRowContext(tx.begins(ctx, target, from), query, args...)
+	rethrow(row.Err())
+	return target.row(row)
 }
