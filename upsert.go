@@ -28,6 +28,10 @@ func (b *bound) onConflict(stmt *gorm.Statement, c *clause.Clause) {
 	if !ok || b.scope == nil {
 		return
 	}
+	if _, err := b.scope.Set(conflict.DoUpdates); err != nil { // as in an UPDATE
+		b.fail(stmt, b.mismatch(err))
+		return
+	}
 	target := b.table.alias
 	if table, renamed := b.physical(); renamed && !b.upsertAlias(stmt) {
 		target = table.physical

@@ -97,6 +97,9 @@ func narrow(db *gorm.DB, column, id string) error {
 // guard is the guard that a dialect knows. Those of MySQL and SQL Server are in the
 // assignments, which have to be there.
 func (s Scope) guard(dialect string, conflict clause.OnConflict) (clause.OnConflict, error) {
+	if _, err := s.Set(conflict.DoUpdates); err != nil {
+		return conflict, err
+	}
 	switch {
 	case dialect != "mysql" && dialect != "sqlserver":
 		return s.Guard(conflict, clause.CurrentTable), nil

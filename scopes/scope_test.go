@@ -284,6 +284,18 @@ func TestUpsert(t *testing.T) {
 	}
 }
 
+// TestUpsertGivesNothingAway refuses an assignment of another tenant, as an update does.
+func TestUpsertGivesNothingAway(t *testing.T) {
+	db := open(t)
+	err := db.Scopes(scopes.Tenant("acme")).Clauses(clause.OnConflict{
+		Columns:   []clause.Column{{Name: "id"}},
+		DoUpdates: clause.Assignments(map[string]any{"tenant_id": "globex"}),
+	}).Create(&item{ID: 1, Name: "given"}).Error
+	if !errors.Is(err, scopes.ErrTenantMismatch) {
+		t.Errorf("want %v, got %v", scopes.ErrTenantMismatch, err)
+	}
+}
+
 // TestModelWithoutColumn is an error that says what to do.
 func TestModelWithoutColumn(t *testing.T) {
 	db := open(t)

@@ -55,6 +55,17 @@ func TestPoint01SaveStealsNothing(t *testing.T) {
 			c.OK(c.Me().Save(&[]tag{{ID: 2, Name: c.Me().Text("tag", "saved")}, {ID: 3, Name: c.Me().Text("tag", "saved")}}))
 			c.Stored("tags", "name", c.Me().Text("tag", "saved"), c.Me().Text("tag", "saved"), c.Me().Text("tag", "saved"))
 			c.Refused(c.Me().Save(&tag{TenantID: c.Other().ID, ID: 1, Name: "stolen"}).Error, tenancy.ErrTenantMismatch)
+			// Nor is one given away, even where the assignment would be left out.
+			for _, value := range []any{c.Other().ID, gorm.Expr("?", c.Other().ID)} {
+				c.Refused(c.Me().Clauses(clause.OnConflict{
+					Columns:   []clause.Column{{Name: "tenant_id"}, {Name: "id"}},
+					DoUpdates: clause.Assignments(map[string]any{"tenant_id": value, "name": "given"}),
+				}).Create(&tag{ID: 1, Name: "given"}).Error, tenancy.ErrTenantMismatch)
+			}
+			c.OK(c.Me().Clauses(clause.OnConflict{
+				Columns:   []clause.Column{{Name: "tenant_id"}, {Name: "id"}},
+				DoUpdates: clause.Assignments(map[string]any{"tenant_id": c.Me().ID, "name": c.Me().Text("tag", "saved")}),
+			}).Create(&tag{ID: 1, Name: "kept"}))
 		})
 	})
 }
