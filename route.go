@@ -125,12 +125,15 @@ func (in *Installation) beginTarget(ctx context.Context) (*routing.Target, error
 
 // mismatched makes the error for a transaction in the wrong hands.
 func (in *Installation) mismatched(owner, user routing.Owner) error {
-	hands := user.String()
+	hands, tenant := user.String(), user.Tenant
 	if owner == user {
 		hands += ", with another tier or schema"
 	}
+	if tenant == "" {
+		tenant = owner.Tenant
+	}
 	return &Error{
-		Kind: ErrTenantMismatch, Op: "transaction", Strategy: in.Strategy(),
+		Kind: ErrTenantMismatch, Op: "transaction", Tenant: tenant, Strategy: in.Strategy(),
 		Detail: "the transaction belongs to " + owner.String() + " and the context to " + hands + "; begin the transaction with the context that its statements use",
 	}
 }
@@ -138,7 +141,7 @@ func (in *Installation) mismatched(owner, user routing.Owner) error {
 // elsewhere makes the error for a transaction in the wrong one of two databases.
 func (in *Installation) elsewhere(owner routing.Owner) error {
 	return &Error{
-		Kind: ErrElsewhere, Op: "transaction", Strategy: in.Strategy(),
+		Kind: ErrElsewhere, Op: "transaction", Tenant: owner.Tenant, Strategy: in.Strategy(),
 		Detail: "the transaction of " + owner.String() + " is in another database than the statement's table; owned models are in the tenant's own, shared ones in the base",
 	}
 }

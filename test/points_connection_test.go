@@ -280,6 +280,8 @@ func TestPoint12TransactionsKnowTheirTenant(t *testing.T) {
 		attempt(tx.WithContext(other.Ctx), tenancy.ErrTenantMismatch)
 		attempt(tx.WithContext(tenancy.WithSystem(c.Context(), "a test")), tenancy.ErrTenantMismatch)
 		attempt(tx.WithContext(context.Background()), tenancy.ErrNoTenant)
+		naming(c, tx.WithContext(other.Ctx), other.ID)
+		naming(c, tx.WithContext(tenancy.WithSystem(c.Context(), "a test")), me.ID)
 		c.NoError(tx.Transaction(func(inner *gorm.DB) error {
 			attempt(inner.WithContext(other.Ctx), tenancy.ErrTenantMismatch)
 			return nil
@@ -297,6 +299,16 @@ func TestPoint12TransactionsKnowTheirTenant(t *testing.T) {
 			return nil
 		}))
 	})
+}
+
+// naming fails the case unless a transaction in the wrong hands is refused by an error that
+// names a tenant: the one whose hands they are, or else the transaction's own.
+func naming(c *conformance.Case, tx *gorm.DB, want string) {
+	c.Helper()
+	var refusal *tenancy.Error
+	if err := tx.Find(&[]user{}).Error; !errors.As(err, &refusal) || refusal.Tenant != want || refusal.Op == "" || refusal.Strategy == "" {
+		c.Errorf("want the operation, the strategy and the tenant %q, got %#v", want, refusal)
+	}
 }
 
 // query sends a text past GORM's callbacks.
