@@ -203,6 +203,8 @@ func (in *Installation) Plain(ctx context.Context, pool gorm.ConnPool) (*gorm.DB
 	if err != nil {
 		return nil, err
 	}
+	// Those tables have the names of this module, whatever the application calls its own columns.
+	p.db.NamingStrategy = schema.NamingStrategy{IdentifierMaxLength: 64}
 	return p.db, nil
 }
 
