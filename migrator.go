@@ -245,8 +245,21 @@ func (m *tenantMigrator) named(v any) bool {
 func (m *tenantMigrator) DropTable(dst ...any) error { return m.Migrator.DropTable(m.values(dst)...) }
 func (m *tenantMigrator) HasTable(dst any) bool      { return m.Migrator.HasTable(m.value(dst)) }
 
+// RenameTable leaves a table in its schema, so PostgreSQL takes the new name without one.
 func (m *tenantMigrator) RenameTable(oldName, newName any) error {
-	return m.Migrator.RenameTable(m.value(oldName), m.value(newName))
+	from, to := m.value(oldName), m.value(newName)
+	if m.in.Dialect() != "postgres" {
+		return m.Migrator.RenameTable(from, to)
+	}
+	name, named := to.(string)
+	if !named {
+		schemas, err := parse(m.physical.db, []any{to})
+		if err != nil {
+			return err
+		}
+		name = schemas[0].Table
+	}
+	return m.Migrator.RenameTable(from, name[strings.LastIndexByte(name, '.')+1:])
 }
 
 func (m *tenantMigrator) TableType(dst any) (gorm.TableType, error) {

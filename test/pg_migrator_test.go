@@ -102,3 +102,42 @@ func keysOf(t *testing.T, db *gorm.DB) []string {
 	}
 	return keys
 }
+
+// rekeyed is the model of a table that was renamed.
+type rekeyed keyed
+
+// TestPGRenameTable renames a tenant's table where it is.
+func TestPGRenameTable(t *testing.T) {
+	t.Parallel()
+	for _, k := range []struct {
+		name     string
+		from, to any
+	}{{"by names", "keyeds", "rekeyeds"}, {"by models", &keyed{}, &rekeyed{}}} {
+		t.Run(k.name, func(t *testing.T) {
+			server := newPG(t)
+			db, err := gorm.Open(postgres.Open(server.DSN), &gorm.Config{Logger: logger.Discard})
+			must(t, err)
+			must(t, db.Use(tenancy.Plugin(tenancy.Config{Strategy: strategies.Schema{}, Models: []any{&keyed{}}})))
+			t.Cleanup(func() {
+				base, err := db.DB()
+				must(t, err)
+				must(t, tenancy.Close(db))
+				must(t, base.Close())
+			})
+			acme, globex := tenantDB(t, db, "acme"), tenantDB(t, db, "globex")
+			must(t, acme.AutoMigrate(&keyed{}))
+			must(t, globex.AutoMigrate(&keyed{}))
+			must(t, acme.Create(&keyed{ID: 1}).Error)
+			must(t, acme.Migrator().RenameTable(k.from, k.to))
+			must(t, acme.First(&rekeyed{}).Error)
+			if acme.Migrator().HasTable("keyeds") || !globex.Migrator().HasTable("keyeds") {
+				t.Error("another table was renamed")
+			}
+		})
+	}
+}
+
+func tenantDB(t *testing.T, db *gorm.DB, id string) *gorm.DB {
+	t.Helper()
+	return db.WithContext(tenancy.WithTenant(t.Context(), tenancy.Tenant{ID: id}))
+}
