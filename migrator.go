@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"gorm.io/gorm"
-	"gorm.io/gorm/schema"
 
 	"github.com/gormtenancy/tenancy/internal/names"
 	"github.com/gormtenancy/tenancy/internal/routing"
@@ -20,12 +19,15 @@ func (in *Installation) migrator(db *gorm.DB) gorm.Migrator {
 		return in.dialect.Migrator(db)
 	}
 	if err == nil && db.Statement.TableExpr != nil {
-		err = in.complete(errOtherTable, "migrate", tenantOf(db.Statement.Context))
+		err = errOtherTable
 	}
+	err = in.complete(err, "migrate", tenantOf(db.Statement.Context))
 	m := &tenantMigrator{in: in, db: db, route: r, err: err}
 	pool := routing.Failed(err)
 	if err == nil {
-		pool = in.direct(db, r)
+		target := *r.owned
+		target.Watch = migratorTexts{r}
+		pool = in.direct(db, &target)
 	} else {
 		r = in.nobody
 	}
@@ -42,19 +44,17 @@ func (in *Installation) migrator(db *gorm.DB) gorm.Migrator {
 // own that is changed, or dropped.
 var errOtherTable = configError("the migrator of a tenant knows tables by their models, and not by gorm.DB.Table; give it a model whose TableName is that table")
 
-// direct returns the tenant's pool without the last look at texts: the migrator's
+// direct returns the pool of a target whose watch takes no last look at texts: the migrator's
 // texts carry physical names already, and read the database's catalog.
-func (in *Installation) direct(db *gorm.DB, r *route) gorm.ConnPool {
-	target := *r.owned
-	target.Watch = migratorTexts{r}
+func (in *Installation) direct(db *gorm.DB, target *routing.Target) gorm.ConnPool {
 	h, err := in.handleOf(db.Statement.ConnPool)
 	if err != nil {
 		return routing.Failed(err)
 	}
 	if h.tx != nil {
-		return h.tx.Fixed(&target)
+		return h.tx.Fixed(target)
 	}
-	return h.pool.Fixed(&target)
+	return h.pool.Fixed(target)
 }
 
 // tenantMigrator is GORM's migrator under the physical names of one tenant.
@@ -76,7 +76,7 @@ func (m *tenantMigrator) AutoMigrate(values ...any) error {
 		return err
 	}
 	if len(owned) > 0 && m.err != nil {
-		return m.in.complete(m.err, "migrate", Tenant{})
+		return m.err
 	}
 	ctx := m.db.Statement.Context
 	if err := m.in.migrateShared(ctx, shared, m.db); err != nil {
@@ -153,10 +153,7 @@ func (m *tenantMigrator) split(values []any) (shared, owned []any, err error) {
 func (m *tenantMigrator) value(v any) any {
 	if name, ok := v.(string); ok {
 		if m.in.models.of(name, nil).shared {
-			if m.in.qualifies() {
-				return m.physical.binding.Names.SharedTable(name)
-			}
-			return name
+			return m.physical.binding.Names.SharedTable(name)
 		}
 		return m.physical.binding.Names.Table(name)
 	}
@@ -181,11 +178,30 @@ func (m *tenantMigrator) index(dst any, name string) string {
 		return name
 	}
 	if _, named := dst.(string); !named {
-		if schemas, err := parse(m.physical.db, []any{dst}); err != nil || schemas[0].LookIndex(prefix+name) == nil {
+		schemas, err := parse(m.physical.db, []any{dst})
+		if err != nil || schemas[0].LookIndex(prefix+name) == nil && (schemas[0].LookIndex(name) != nil || !m.Migrator.HasIndex(dst, prefix+name)) {
 			return name // a field's name, or one that nobody knows
 		}
 	}
 	return prefix + name
+}
+
+// constraint makes the name of a constraint the tenant's. Those of relations have the prefix.
+func (m *tenantMigrator) constraint(dst any, name string) string {
+	prefix := m.physical.binding.Names.Prefix
+	if prefix == "" {
+		return name
+	}
+	schemas, err := parse(m.physical.db, []any{dst})
+	if err != nil {
+		return name
+	}
+	for _, rel := range schemas[0].Relationships.Relations {
+		if c := rel.ParseConstraint(); c != nil && c.Name == prefix+name {
+			return c.Name
+		}
+	}
+	return name
 }
 
 // GetTables lists the tenant's tables by their logical names.
@@ -208,19 +224,6 @@ func (m *tenantMigrator) prefixed(table string) bool {
 	return ok && known != nil && !known.shared
 }
 
-// The rest of gorm.Migrator, with the tenant's names.
-
-// CreateTable makes tables, and what protects them, in one transaction.
-func (m *tenantMigrator) CreateTable(dst ...any) error {
-	if m.err == nil && m.protects() && !m.inTransaction() {
-		return m.db.Transaction(func(tx *gorm.DB) error { return tx.Migrator().CreateTable(dst...) })
-	}
-	if err := m.Migrator.CreateTable(m.values(dst)...); err != nil || m.err != nil {
-		return err
-	}
-	return m.guard(slices.DeleteFunc(slices.Clone(dst), m.named))
-}
-
 func (m *tenantMigrator) inTransaction() bool {
 	_, is := m.db.Statement.ConnPool.(gorm.TxCommitter)
 	return is
@@ -231,109 +234,4 @@ func (m *tenantMigrator) protects() bool {
 	tier, err := m.in.TierOf(m.route.scope.tenant)
 	_, protects := tier.Provider.(Protector)
 	return err == nil && protects
-}
-
-// named reports whether a migrator's argument is the name of a table, or no owned model.
-func (m *tenantMigrator) named(v any) bool {
-	if _, name := v.(string); name {
-		return true
-	}
-	schemas, err := parse(m.db, []any{v})
-	return err != nil || m.in.models.of(schemas[0].Table, schemas[0]).shared
-}
-
-func (m *tenantMigrator) DropTable(dst ...any) error { return m.Migrator.DropTable(m.values(dst)...) }
-func (m *tenantMigrator) HasTable(dst any) bool      { return m.Migrator.HasTable(m.value(dst)) }
-
-// RenameTable leaves a table in its schema, so PostgreSQL takes the new name without one.
-func (m *tenantMigrator) RenameTable(oldName, newName any) error {
-	from, to := m.value(oldName), m.value(newName)
-	if m.in.Dialect() != "postgres" {
-		return m.Migrator.RenameTable(from, to)
-	}
-	name, named := to.(string)
-	if !named {
-		schemas, err := parse(m.physical.db, []any{to})
-		if err != nil {
-			return err
-		}
-		name = schemas[0].Table
-	}
-	return m.Migrator.RenameTable(from, name[strings.LastIndexByte(name, '.')+1:])
-}
-
-func (m *tenantMigrator) TableType(dst any) (gorm.TableType, error) {
-	return m.Migrator.TableType(m.value(dst))
-}
-
-func (m *tenantMigrator) AddColumn(dst any, field string) error {
-	return m.Migrator.AddColumn(m.value(dst), field)
-}
-
-func (m *tenantMigrator) DropColumn(dst any, field string) error {
-	return m.Migrator.DropColumn(m.value(dst), field)
-}
-
-func (m *tenantMigrator) AlterColumn(dst any, field string) error {
-	return m.Migrator.AlterColumn(m.value(dst), field)
-}
-
-func (m *tenantMigrator) MigrateColumn(dst any, field *schema.Field, columnType gorm.ColumnType) error {
-	return m.Migrator.MigrateColumn(m.value(dst), field, columnType)
-}
-
-func (m *tenantMigrator) MigrateColumnUnique(dst any, field *schema.Field, columnType gorm.ColumnType) error {
-	return m.Migrator.MigrateColumnUnique(m.value(dst), field, columnType)
-}
-
-func (m *tenantMigrator) HasColumn(dst any, field string) bool {
-	return m.Migrator.HasColumn(m.value(dst), field)
-}
-
-func (m *tenantMigrator) RenameColumn(dst any, oldName, field string) error {
-	return m.Migrator.RenameColumn(m.value(dst), oldName, field)
-}
-
-func (m *tenantMigrator) ColumnTypes(dst any) ([]gorm.ColumnType, error) {
-	return m.Migrator.ColumnTypes(m.value(dst))
-}
-
-func (m *tenantMigrator) CreateView(name string, option gorm.ViewOption) error {
-	return m.Migrator.CreateView(m.physical.binding.Names.Table(name), option)
-}
-
-func (m *tenantMigrator) DropView(name string) error {
-	return m.Migrator.DropView(m.physical.binding.Names.Table(name))
-}
-
-func (m *tenantMigrator) CreateConstraint(dst any, name string) error {
-	return m.Migrator.CreateConstraint(m.value(dst), name)
-}
-
-func (m *tenantMigrator) DropConstraint(dst any, name string) error {
-	return m.Migrator.DropConstraint(m.value(dst), name)
-}
-
-func (m *tenantMigrator) HasConstraint(dst any, name string) bool {
-	return m.Migrator.HasConstraint(m.value(dst), name)
-}
-
-func (m *tenantMigrator) CreateIndex(dst any, name string) error {
-	return m.Migrator.CreateIndex(m.value(dst), m.index(dst, name))
-}
-
-func (m *tenantMigrator) DropIndex(dst any, name string) error {
-	return m.Migrator.DropIndex(m.value(dst), m.index(dst, name))
-}
-
-func (m *tenantMigrator) HasIndex(dst any, name string) bool {
-	return m.Migrator.HasIndex(m.value(dst), m.index(dst, name))
-}
-
-func (m *tenantMigrator) RenameIndex(dst any, oldName, newName string) error {
-	return m.Migrator.RenameIndex(m.value(dst), m.index(dst, oldName), m.physical.binding.Names.Prefix+newName)
-}
-
-func (m *tenantMigrator) GetIndexes(dst any) ([]gorm.Index, error) {
-	return m.Migrator.GetIndexes(m.value(dst))
 }
