@@ -351,7 +351,7 @@ func (b *bound) upsertAlias(stmt *gorm.Statement) bool {
 func (b *bound) values(stmt *gorm.Statement, c *clause.Clause) {
 	values, ok := c.Expression.(clause.Values)
 	b.plain = b.plain && ok && plainRows(values.Values)
-	if !ok {
+	if !ok || stmt.Error != nil { // GORM could not make the rows, which are not whole then
 		return
 	}
 	err := b.keys.stamp(values)

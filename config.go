@@ -2,6 +2,7 @@ package tenancy
 
 import (
 	"context"
+	"reflect"
 
 	"github.com/gormtenancy/tenancy/internal/names"
 )
@@ -46,7 +47,7 @@ type Config struct {
 // check validates what can be validated without a database.
 func (c Config) check() error {
 	switch {
-	case c.Strategy == nil:
+	case c.Strategy == nil || missing(c.Strategy):
 		return configError("Strategy is nil; choose one, for example strategies.Schema{}")
 	case !names.Column(c.column()):
 		return configError("Column %q is not a column's name; use letters, digits and underscores", c.Column)
@@ -59,4 +60,10 @@ func (c Config) column() string {
 		return DefaultColumn
 	}
 	return c.Column
+}
+
+// missing reports whether a strategy is a pointer to none.
+func missing(s Strategy) bool {
+	rv := reflect.ValueOf(s)
+	return rv.Kind() == reflect.Pointer && rv.IsNil()
 }

@@ -12,8 +12,8 @@ import (
 // and does not ask whether the tenant exists. It returns [tenancy.ErrInvalidTenant] for a
 // tier that there is not, and what db.Use would return where the configuration is wrong.
 func (s *Strategy) For(t tenancy.Tenant) (tenancy.Strategy, error) {
-	if s.fault != nil {
-		return nil, s.fault
+	if err := s.wrong(); err != nil {
+		return nil, err
 	}
 	if err := names.Valid(t.ID); err != nil {
 		return nil, &tenancy.Error{Kind: tenancy.ErrInvalidTenant, Tenant: t.ID, Detail: err.Error()}

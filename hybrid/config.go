@@ -71,8 +71,8 @@ func (s *Strategy) check(premium []string) error {
 		if missing(t.strategy) {
 			return configError("the tier %q has no strategy; set both Premium and Standard", t.name)
 		}
-		if inner, ok := t.strategy.(*Strategy); ok && inner.fault != nil {
-			return inner.fault
+		if inner, ok := t.strategy.(*Strategy); ok && inner.wrong() != nil {
+			return inner.wrong()
 		}
 	}
 	if err := checkNames(s.Tiers()); err != nil {
@@ -82,6 +82,14 @@ func (s *Strategy) check(premium []string) error {
 		return err
 	}
 	return checkTenants(premium)
+}
+
+// wrong says what is wrong with a strategy, which New may not have made.
+func (s *Strategy) wrong() error {
+	if s.fault == nil && missing(s.tiers[0].strategy) {
+		return configError("a hybrid.Strategy has no tiers; make it by hybrid.New")
+	}
+	return s.fault
 }
 
 // missing reports whether there is no strategy, though perhaps a pointer's type.

@@ -68,8 +68,8 @@ func (s *Strategy) leaves() []tier {
 
 // Install implements [tenancy.Strategy]: it installs the strategy of each tier.
 func (s *Strategy) Install(in *tenancy.Installation) (tenancy.Provider, error) {
-	if s.fault != nil {
-		return nil, s.fault
+	if err := s.wrong(); err != nil {
+		return nil, err
 	}
 	p := &provider{in: in, strategy: s}
 	for _, leaf := range s.leaves() {

@@ -53,7 +53,9 @@ import (
 func Move(ctx context.Context, db *gorm.DB, t tenancy.Tenant, to string, options ...MoveOption) (*MoveReport, error) {
 	cfg := moveConfig{batch: defaultBatch, lease: Lease}
 	for _, option := range options {
-		option(&cfg)
+		if option != nil {
+			option(&cfg)
+		}
 	}
 	if err := cfg.check(); err != nil {
 		return nil, err

@@ -15,6 +15,7 @@ import (
 	"gorm.io/gorm/logger"
 
 	"github.com/gormtenancy/tenancy"
+	"github.com/gormtenancy/tenancy/hybrid"
 	"github.com/gormtenancy/tenancy/migrate"
 	"github.com/gormtenancy/tenancy/strategies"
 )
@@ -341,23 +342,26 @@ func TestConfigRefused(t *testing.T) {
 		kind   error
 		cure   string
 	}{
-		"no strategy":           {tenancy.Config{}, tenancy.ErrConfig, "strategies.Schema{}"},
-		"column with a space":   {tenancy.Config{Strategy: strategies.Shared{}, Column: "tenant id"}, tenancy.ErrConfig, "use letters"},
-		"column with a quote":   {tenancy.Config{Strategy: strategies.Shared{}, Column: "a`b"}, tenancy.ErrConfig, "use letters"},
-		"column is SQL":         {tenancy.Config{Strategy: strategies.Shared{}, Column: "x; DROP TABLE y"}, tenancy.ErrConfig, "use letters"},
-		"column with a digit":   {tenancy.Config{Strategy: strategies.Shared{}, Column: "1st"}, tenancy.ErrConfig, "use letters"},
-		"column of nowhere":     {tenancy.Config{Strategy: strategies.Shared{}, Column: "nowhere", Models: []any{&folio{}}}, tenancy.ErrNoTenantColumn, `"nowhere"`},
-		"no tenant column":      {tenancy.Config{Strategy: strategies.Shared{}, Models: []any{&folio{}, &bare{}}}, tenancy.ErrNoTenantColumn, "add a field"},
-		"in both lists":         {tenancy.Config{Strategy: strategies.Schema{}, Models: []any{&tariff{}}, Shared: []any{&tariff{}}}, tenancy.ErrConfig, "take it out of one"},
-		"model is a string":     {tenancy.Config{Strategy: strategies.Schema{}, Models: []any{"folios"}}, tenancy.ErrConfig, "model"},
-		"model points to text":  {tenancy.Config{Strategy: strategies.Schema{}, Models: []any{&text}}, tenancy.ErrConfig, "model"},
-		"model is a number":     {tenancy.Config{Strategy: strategies.Schema{}, Shared: []any{42}}, tenancy.ErrConfig, "model"},
-		"model is nil":          {tenancy.Config{Strategy: strategies.Schema{}, Models: []any{nil}}, tenancy.ErrConfig, "model"},
-		"model is a nil folio":  {tenancy.Config{Strategy: strategies.Schema{}, Models: []any{(*folio)(nil), func() {}}}, tenancy.ErrConfig, "model"},
-		"model names a schema":  {tenancy.Config{Strategy: strategies.Schema{}, Models: []any{&elsewhere{}}}, tenancy.ErrConfig, "name the table alone"},
-		"database without Open": {tenancy.Config{Strategy: strategies.Database{Dir: dir}}, tenancy.ErrConfig, "sqlite.Open"},
-		"database without Dir":  {tenancy.Config{Strategy: strategies.Database{Open: sqlite.Open}}, tenancy.ErrConfig, "set it to the directory"},
-		"directory is a file":   {tenancy.Config{Strategy: strategies.Database{Open: sqlite.Open, Dir: "/dev/null"}}, tenancy.ErrConfig, "directory"},
+		"no strategy":             {tenancy.Config{}, tenancy.ErrConfig, "strategies.Schema{}"},
+		"strategy points to none": {tenancy.Config{Strategy: (*hybrid.Strategy)(nil)}, tenancy.ErrConfig, "strategies.Schema{}"},
+		"hybrid of nothing":       {tenancy.Config{Strategy: &hybrid.Strategy{}}, tenancy.ErrConfig, "hybrid.New"},
+		"hybrid in a hybrid":      {tenancy.Config{Strategy: hybrid.New(hybrid.Config{Premium: &hybrid.Strategy{}, Standard: strategies.Shared{}})}, tenancy.ErrConfig, "hybrid.New"},
+		"column with a space":     {tenancy.Config{Strategy: strategies.Shared{}, Column: "tenant id"}, tenancy.ErrConfig, "use letters"},
+		"column with a quote":     {tenancy.Config{Strategy: strategies.Shared{}, Column: "a`b"}, tenancy.ErrConfig, "use letters"},
+		"column is SQL":           {tenancy.Config{Strategy: strategies.Shared{}, Column: "x; DROP TABLE y"}, tenancy.ErrConfig, "use letters"},
+		"column with a digit":     {tenancy.Config{Strategy: strategies.Shared{}, Column: "1st"}, tenancy.ErrConfig, "use letters"},
+		"column of nowhere":       {tenancy.Config{Strategy: strategies.Shared{}, Column: "nowhere", Models: []any{&folio{}}}, tenancy.ErrNoTenantColumn, `"nowhere"`},
+		"no tenant column":        {tenancy.Config{Strategy: strategies.Shared{}, Models: []any{&folio{}, &bare{}}}, tenancy.ErrNoTenantColumn, "add a field"},
+		"in both lists":           {tenancy.Config{Strategy: strategies.Schema{}, Models: []any{&tariff{}}, Shared: []any{&tariff{}}}, tenancy.ErrConfig, "take it out of one"},
+		"model is a string":       {tenancy.Config{Strategy: strategies.Schema{}, Models: []any{"folios"}}, tenancy.ErrConfig, "model"},
+		"model points to text":    {tenancy.Config{Strategy: strategies.Schema{}, Models: []any{&text}}, tenancy.ErrConfig, "model"},
+		"model is a number":       {tenancy.Config{Strategy: strategies.Schema{}, Shared: []any{42}}, tenancy.ErrConfig, "model"},
+		"model is nil":            {tenancy.Config{Strategy: strategies.Schema{}, Models: []any{nil}}, tenancy.ErrConfig, "model"},
+		"model is a nil folio":    {tenancy.Config{Strategy: strategies.Schema{}, Models: []any{(*folio)(nil), func() {}}}, tenancy.ErrConfig, "model"},
+		"model names a schema":    {tenancy.Config{Strategy: strategies.Schema{}, Models: []any{&elsewhere{}}}, tenancy.ErrConfig, "name the table alone"},
+		"database without Open":   {tenancy.Config{Strategy: strategies.Database{Dir: dir}}, tenancy.ErrConfig, "sqlite.Open"},
+		"database without Dir":    {tenancy.Config{Strategy: strategies.Database{Open: sqlite.Open}}, tenancy.ErrConfig, "set it to the directory"},
+		"directory is a file":     {tenancy.Config{Strategy: strategies.Database{Open: sqlite.Open, Dir: "/dev/null"}}, tenancy.ErrConfig, "directory"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			db := openPlain(t, &gorm.Config{})
@@ -376,3 +380,19 @@ func TestConfigRefused(t *testing.T) {
 type elsewhere struct{ ID uint }
 
 func (elsewhere) TableName() string { return "other.things" }
+
+// TestRowsThatAreNone: GORM's own error for a row that is not there is no panic.
+func TestRowsThatAreNone(t *testing.T) {
+	t.Parallel()
+	eachKind(t, func(t *testing.T, k kind) {
+		s := openSite(t, k, setup{})
+		s.provision(t, "acme")
+		for name, rows := range map[string]any{"alone": []*note{nil}, "after one": []*note{{Text: "one"}, nil}, "no pointer": (*note)(nil)} {
+			err := calmly(func() error { return s.as("acme").Create(rows).Error })
+			if !errors.Is(err, gorm.ErrInvalidData) && !errors.Is(err, gorm.ErrInvalidValue) {
+				t.Errorf("%s: want GORM's error, got %v", name, err)
+			}
+		}
+		s.holds(t, "acme", 0)
+	})
+}

@@ -161,7 +161,7 @@ func TestMoveFlip(t *testing.T) {
 		s.provision(t, "acme", "globex")
 		s.fill(t, "globex", 2)
 		s.fill(t, "acme", 3)
-		_, err := hybrid.Move(t.Context(), s.db, acme, hybrid.TierPremium)
+		_, err := hybrid.Move(t.Context(), s.db, acme, hybrid.TierPremium, nil)
 		wantKind(t, err, tenancy.ErrConfig)
 		_, err = hybrid.Move(t.Context(), s.db, acme, "gold", hybrid.Flip(s.flip))
 		wantKind(t, err, tenancy.ErrInvalidTenant)
