@@ -159,7 +159,7 @@ func Table(db *gorm.DB, model any) (string, error) {
 	if !named {
 		schemas, err := parse(db, []any{model})
 		if err != nil {
-			return "", err
+			return "", in.complete(err, "table", tenantOf(db.Statement.Context))
 		}
 		logical = schemas[0].Table
 	}
@@ -168,7 +168,7 @@ func Table(db *gorm.DB, model any) (string, error) {
 	}
 	r, err := in.route(db.Statement.Context)
 	if err != nil {
-		return "", err
+		return "", in.complete(err, "table", tenantOf(db.Statement.Context))
 	}
 	return r.binding.Names.Table(logical), nil
 }

@@ -73,7 +73,7 @@ type tenantMigrator struct {
 func (m *tenantMigrator) AutoMigrate(values ...any) error {
 	shared, owned, err := m.split(values)
 	if err != nil {
-		return err
+		return m.in.complete(err, "migrate", tenantOf(m.db.Statement.Context))
 	}
 	if len(owned) > 0 && m.err != nil {
 		return m.err

@@ -110,7 +110,7 @@ func parse(db *gorm.DB, values []any) ([]*schema.Schema, error) {
 	for _, value := range values {
 		stmt := &gorm.Statement{DB: db}
 		if err := stmt.Parse(value); err != nil {
-			return nil, configCause(err, "the model %T cannot be parsed", value)
+			return nil, configCause(err, "the model %T cannot be parsed; use a pointer to a struct", value)
 		}
 		schemas = append(schemas, stmt.Schema)
 	}

@@ -1,6 +1,7 @@
 package tenancy
 
 import (
+	"errors"
 	"fmt"
 
 	"gorm.io/gorm"
@@ -33,14 +34,14 @@ func (p *plugin) Initialize(db *gorm.DB) error {
 	known := db.Plugins[pluginName]
 	switch {
 	case known != nil && known != p:
-		return configCause(gorm.ErrRegistered, "the handle has a tenancy plugin already; call db.Use once")
+		return using(configCause(gorm.ErrRegistered, "the handle has a tenancy plugin already; call db.Use once"))
 	case p.installation != nil && p.installation.db == db:
 		return nil // gorm.Open has met it under another key already
 	case p.installation != nil && known == p: // another plugin opens it for its pool
 		p.installation.installBuilders() // its dialect may have put its own in the same map
 		return refuseAll(db)
 	case p.installation != nil:
-		return configError("the plugin works on another handle; make one for each by tenancy.Plugin")
+		return using(configError("the plugin works on another handle; make one for each by tenancy.Plugin"))
 	}
 	in, err := newInstallation(db, p.config)
 	if err != nil {
@@ -52,10 +53,21 @@ func (p *plugin) Initialize(db *gorm.DB) error {
 	return nil
 }
 
+// using names the operation in an error of this package, where there is no installation to do it.
+func using(err error) error {
+	var e *Error
+	if !errors.As(err, &e) || e.Op != "" {
+		return err
+	}
+	c := *e
+	c.Op = "use"
+	return &c
+}
+
 // newInstallation checks and prepares everything, and changes nothing of db yet.
 func newInstallation(db *gorm.DB, cfg Config) (*Installation, error) {
 	if err := cfg.check(); err != nil {
-		return nil, err
+		return nil, using(err)
 	}
 	in := &Installation{config: cfg, column: cfg.column(), db: db, dialect: db.Dialector}
 	in.models.column = in.column

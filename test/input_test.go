@@ -50,6 +50,27 @@ func wellMade(t testing.TB, err, kind error, cure string) {
 	}
 }
 
+// wantOp fails unless an error says what was attempted.
+func wantOp(t testing.TB, err error, op string) {
+	t.Helper()
+	var e *tenancy.Error
+	if !errors.As(err, &e) || e.Op != op {
+		t.Errorf("want the operation %q, got %v", op, err)
+	}
+}
+
+// TestErrorsNameTheOperation where nothing was asked of the database yet.
+func TestErrorsNameTheOperation(t *testing.T) {
+	t.Parallel()
+	s := openSite(t, bySchema, setup{})
+	wantOp(t, s.db.Use(tenancy.Plugin(tenancy.Config{Strategy: strategies.Schema{}})), "use")
+	_, err := tenancy.Table(s.db, &folio{})
+	wantOp(t, err, "table")
+	_, err = tenancy.Table(s.as("acme"), nil)
+	wantOp(t, err, "table")
+	wantOp(t, s.as("acme").AutoMigrate(nil), "migrate")
+}
+
 // calmly runs fn and makes an error of a panic.
 func calmly(fn func() error) (err error) {
 	defer func() {
@@ -367,6 +388,7 @@ func TestConfigRefused(t *testing.T) {
 			db := openPlain(t, &gorm.Config{})
 			err := calmly(func() error { return db.Use(tenancy.Plugin(test.config)) })
 			wellMade(t, err, test.kind, test.cure)
+			wantOp(t, err, "use")
 			must(t, db.AutoMigrate(&tariff{}))
 			must(t, db.Create(&tariff{Name: "without the plugin"}).Error)
 			_, err = tenancy.Installed(db)
