@@ -41,6 +41,18 @@ func (p *Prepared) stmt(ctx context.Context, query string) *sql.Stmt {
 	return stmt
 }
 
+// outdated forgets a statement that was prepared for tables of another shape, and reports whether
+// it is one: it would fail again each time, on every connection. Nothing was done with it.
+func (p *Prepared) outdated(query string, stmt *sql.Stmt, err error) bool {
+	if !stalePlan(err) {
+		return false
+	}
+	if known, ok := p.stmts.Peek(query); ok && known == stmt {
+		p.stmts.Remove(query)
+	}
+	return true
+}
+
 // evicted reports whether a statement was pushed out between stmt and its use.
 func evicted(err error) bool { return err != nil && err.Error() == "sql: statement is closed" }
 
@@ -51,8 +63,12 @@ func (p *Prepared) PrepareContext(ctx context.Context, query string) (*sql.Stmt,
 
 // ExecContext implements gorm.ConnPool.
 func (p *Prepared) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	if stmt := p.stmt(ctx, query); stmt != nil {
-		if result, err := stmt.ExecContext(ctx, args...); !evicted(err) {
+	for range 2 {
+		stmt := p.stmt(ctx, query)
+		if stmt == nil {
+			break
+		}
+		if result, err := stmt.ExecContext(ctx, args...); !evicted(err) && !p.outdated(query, stmt, err) {
 			return result, err
 		}
 	}
@@ -61,8 +77,12 @@ func (p *Prepared) ExecContext(ctx context.Context, query string, args ...any) (
 
 // QueryContext implements gorm.ConnPool.
 func (p *Prepared) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	if stmt := p.stmt(ctx, query); stmt != nil {
-		if rows, err := stmt.QueryContext(ctx, args...); !evicted(err) {
+	for range 2 {
+		stmt := p.stmt(ctx, query)
+		if stmt == nil {
+			break
+		}
+		if rows, err := stmt.QueryContext(ctx, args...); !evicted(err) && !p.outdated(query, stmt, err) {
 			return rows, err
 		}
 	}
@@ -71,8 +91,12 @@ func (p *Prepared) QueryContext(ctx context.Context, query string, args ...any) 
 
 // QueryRowContext implements gorm.ConnPool.
 func (p *Prepared) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	if stmt := p.stmt(ctx, query); stmt != nil {
-		if row := stmt.QueryRowContext(ctx, args...); !evicted(row.Err()) {
+	for range 2 {
+		stmt := p.stmt(ctx, query)
+		if stmt == nil {
+			break
+		}
+		if row := stmt.QueryRowContext(ctx, args...); !evicted(row.Err()) && !p.outdated(query, stmt, row.Err()) {
 			return row
 		}
 	}
@@ -109,9 +133,17 @@ func (tx *preparedTx) stmt(ctx context.Context, query string) *sql.Stmt {
 	return tx.StmtContext(ctx, stmt)
 }
 
+// ended forgets an outdated statement. The transaction is over with its failure.
+func (tx *preparedTx) ended(query string, err error) {
+	if stmt, ok := tx.prepared.stmts.Peek(query); ok {
+		tx.prepared.outdated(query, stmt, err)
+	}
+}
+
 func (tx *preparedTx) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
 	if stmt := tx.stmt(ctx, query); stmt != nil {
 		if result, err := stmt.ExecContext(ctx, args...); !evicted(err) {
+			tx.ended(query, err)
 			return result, err
 		}
 	}
@@ -121,6 +153,7 @@ func (tx *preparedTx) ExecContext(ctx context.Context, query string, args ...any
 func (tx *preparedTx) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	if stmt := tx.stmt(ctx, query); stmt != nil {
 		if rows, err := stmt.QueryContext(ctx, args...); !evicted(err) {
+			tx.ended(query, err)
 			return rows, err
 		}
 	}
@@ -130,6 +163,7 @@ func (tx *preparedTx) QueryContext(ctx context.Context, query string, args ...an
 func (tx *preparedTx) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
 	if stmt := tx.stmt(ctx, query); stmt != nil {
 		if row := stmt.QueryRowContext(ctx, args...); !evicted(row.Err()) {
+			tx.ended(query, row.Err())
 			return row
 		}
 	}
