@@ -161,6 +161,9 @@ func (r *route) inspect(query string, built bool, args []any) (string, error) {
 		return query, r.inspectQualified(query, built)
 	}
 	if r.binding.Names.Schema != "" || len(r.in.commonSchemas) > 0 && r.binding.Pool == nil {
+		if !built && sqltext.Repaths(query) || built && sqltext.Configures(query) {
+			return "", r.refusal(nil, "the text may change search_path, by which the tenant's tables are found; leave it as it is, or use WithRawSQL")
+		}
 		return query, r.inspectSchemas(query, built)
 	}
 	if r.binding.Names.Prefix == "" {
