@@ -32,7 +32,7 @@ import (
 // Row-level security does not bind superusers, roles with BYPASSRLS, and owners of tables
 // without FORCE: db.Use refuses such a role. It protects against a statement that
 // forgets the tenant, and not against somebody who can run SQL of his own: he can set
-// the setting. The zero value is ready.
+// the setting. The zero value is ready. It is a value; one may serve several handles.
 type RLS struct {
 	// Setting is the name of the setting. Empty: "app.current_tenant".
 	Setting string

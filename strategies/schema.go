@@ -28,7 +28,8 @@ import (
 // tenant's names where each table in it can be told with certainty; other texts are
 // refused with [tenancy.ErrRawSQL].
 //
-// The zero value is ready, but for MySQL and MariaDB.
+// The zero value is ready, but for MySQL and MariaDB. It is a value; one may serve several
+// handles.
 type Schema struct {
 	// SharedSchema is where the shared models are. Empty: "public" on PostgreSQL, "dbo" on
 	// SQL Server.

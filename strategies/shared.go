@@ -16,7 +16,8 @@ import (
 
 // Shared keeps all tenants in the same tables, told apart by the tenant column alone,
 // on any dialect. Every owned table must have the column; join tables that GORM makes
-// itself are given it. The zero value is ready.
+// itself are given it. The zero value is ready. It is a value; one may
+// serve several handles.
 //
 // It is the cheapest strategy and the thinnest wall: what GORM builds is narrowed
 // and stamped, and raw SQL is refused with [tenancy.ErrRawSQL], since nothing could
