@@ -121,7 +121,10 @@ func partOf(n int) int {
 }
 
 var surveyingSettings = []tenancy.Setting{
-	{Name: "search_path", Value: "pg_catalog"}, {Name: "work_mem", Value: "64MB"}, {Name: "jit", Value: "off"}, {Name: "enable_sort", Value: "off"},
+	{Name: "search_path", Value: "pg_catalog"},
+	{Name: "work_mem", Value: "64MB"},
+	{Name: "jit", Value: "off"},
+	{Name: "enable_sort", Value: "off"},
 	{Name: "random_page_cost", Value: "1.1"},
 }
 
