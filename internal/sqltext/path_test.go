@@ -9,6 +9,8 @@ func TestRepaths(t *testing.T) {
 		`SET/**/SESSION "search_path" = a`:                                true,
 		"SET -- x\nSCHEMA 'a'":                                            true,
 		"ALTER TABLE t SET SCHEMA a":                                      true,
+		"SET SCHEMA'a'":                                                   true,
+		"UPDATE documents SET schema = 'a', schema_name = 'b'":            false,
 		"RESET search_path":                                               true,
 		"SELECT 1; reset all":                                             true,
 		"DISCARD ALL":                                                     true,
@@ -28,6 +30,18 @@ func TestRepaths(t *testing.T) {
 	} {
 		if got := Repaths(query); got != want {
 			t.Errorf("Repaths(%q) = %t", query, got)
+		}
+	}
+}
+
+func TestConfigures(t *testing.T) {
+	for query, want := range map[string]bool{
+		"SELECT * FROM a WHERE Set_Config($1, 'b', true) <> ''":    true,
+		"SELECT * FROM a WHERE set_config('app.x', $1, true) = $1": false,
+		"SELECT * FROM a WHERE name = 'set'":                       false,
+	} {
+		if got := Configures(query); got != want {
+			t.Errorf("Configures(%q) = %t", query, got)
 		}
 	}
 }
