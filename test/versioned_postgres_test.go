@@ -103,7 +103,8 @@ func TestVersionedFailure(t *testing.T) {
 	all := numbered(12)
 	var calls atomic.Int64
 	config := keelConfig(keelFiles(), &calls)
-	m := s.versioned(t, config, migrate.Workers(3), migrate.LockTimeout(200*time.Millisecond))
+	// One at a time: CREATE INDEX CONCURRENTLY waits for whoever waits for a lock, as long as that.
+	m := s.versioned(t, config, migrate.Workers(1), migrate.LockTimeout(200*time.Millisecond))
 	report, err := m.UpTo(t.Context(), migrate.Tenants(all...), 1)
 	allDone(t, report, err, 1, true)
 	server.run(t, "ALTER TABLE tenant_ship004.keels ADD COLUMN length text")
