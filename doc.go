@@ -30,4 +30,10 @@
 // is sent, unless GORM builds it for a model listed in [Config.Shared] or its
 // context is a system context ([WithSystem]). Every error of this module
 // is an [*Error] that wraps exactly one of the sentinels in this package.
+//
+// # Concurrency
+//
+// The handle, the installation and providers, also as [Fleet], [Tiered] or another of the
+// interfaces of one, may be used from several goroutines at once. What says nothing of
+// it is plain data: several may read a value at once, as long as nobody changes it.
 package tenancy

@@ -11,4 +11,7 @@
 //	}))
 //
 // Either may be another hybrid, so there can be any number of tiers.
+//
+// Configurations, options and reports are plain data: several goroutines may read a
+// value at once, as long as nobody changes it.
 package hybrid

@@ -1,5 +1,8 @@
 // Package migrate creates, migrates, verifies and removes the structures of tenants:
 // one at a time, or the whole fleet.
+//
+// Options, plans and reports are plain data: several goroutines may read a value at
+// once, as long as nobody changes it.
 package migrate
 
 import (

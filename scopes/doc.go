@@ -9,4 +9,7 @@
 //
 // Alone it narrows the one statement it is put on. Joined tables, preloads,
 // associations and raw SQL are left as they are: those are the plugin's work.
+//
+// A type that does not say more is plain data: several goroutines may read a value at
+// once, as long as nobody changes it.
 package scopes

@@ -1,6 +1,9 @@
 // Package versioned migrates tenants by files of SQL that have versions, with goose
 // (https://pressly.github.io/goose/), for teams that do not let AutoMigrate near
 // production. Each tenant has a version of its own, in a table among its own.
+//
+// A [Config] is plain data: several goroutines may read a value at once, as long as
+// nobody changes it.
 package versioned
 
 import (
