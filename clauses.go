@@ -209,40 +209,35 @@ func (b *bound) join(join *clause.Join) error {
 	if err != nil {
 		return err
 	}
-	predicate, err := b.predicate(known, name, alias)
-	if err != nil || predicate == nil {
+	predicates, err := b.predicates(known, name, alias)
+	if err != nil || len(predicates) == 0 {
 		return err
 	}
 	if join.Type == clause.CrossJoin || len(join.Using) > 0 && len(join.ON.Exprs) == 0 {
-		b.extra = append(b.extra, predicate)
+		b.extra = append(b.extra, predicates...)
 		return nil
 	}
-	exprs := []clause.Expression{predicate}
 	if len(join.ON.Exprs) > 0 {
-		exprs = []clause.Expression{scopes.Grouped(join.ON), predicate}
+		predicates = append([]clause.Expression{scopes.Grouped(join.ON)}, predicates...)
 	}
-	join.ON = clause.Where{Exprs: exprs}
+	join.ON = clause.Where{Exprs: predicates}
 	return nil
 }
 
-// predicate is the condition that narrows a table beside the statement's own; nil where there
-// is none.
-func (b *bound) predicate(known *model, name, alias string) (clause.Expression, error) {
+// predicates narrow a table beside the statement's own, by one condition or none.
+func (b *bound) predicates(known *model, name, alias string) ([]clause.Expression, error) {
 	filter := b.route.binding.Filter
-	if filter == FilterNone {
-		return nil, nil //nolint:nilnil // there is none
-	}
-	if known.column == nil {
-		if filter.requires() {
-			return nil, noColumn(b.in.column, name)
-		}
-		return nil, nil //nolint:nilnil // there is none
+	switch {
+	case filter == FilterNone, known.column == nil && !filter.requires():
+		return nil, nil
+	case known.column == nil:
+		return nil, noColumn(b.in.column, name)
 	}
 	scope, err := b.scopeOf(known)
 	if err != nil {
 		return nil, err
 	}
-	return scope.Predicate(alias), nil
+	return []clause.Expression{scope.Predicate(alias)}, nil
 }
 
 func aliasOf(t clause.Table, name string) string {
@@ -260,10 +255,8 @@ func (b *bound) list(t *clause.Table) error {
 	if t.Raw || known.shared || name == clause.CurrentTable || alias == b.table.alias {
 		return nil
 	}
-	predicate, err := b.predicate(known, name, alias)
-	if err == nil && predicate != nil {
-		b.extra = append(b.extra, predicate)
-	}
+	predicates, err := b.predicates(known, name, alias)
+	b.extra = append(b.extra, predicates...)
 	return err
 }
 

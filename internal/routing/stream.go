@@ -22,9 +22,9 @@ type Streams struct {
 
 // Rows returns rows as database/sql has them. It closes them in the end, whatever happens.
 func (s *Streams) Rows(ctx context.Context, rows driver.Rows) (*sql.Rows, error) {
-	var made *sql.Rows
-	var err error
-	s.use(func(db *sql.DB) { made, err = db.QueryContext(context.WithValue(ctx, streamKey{}, rows), "") }) //nolint:rowserrcheck // whoever wanted them asks
+	db := s.lend()
+	defer s.back(db)
+	made, err := db.QueryContext(context.WithValue(ctx, streamKey{}, rows), "")
 	if err != nil {
 		fail(rows, err)
 		return nil, err
@@ -34,8 +34,9 @@ func (s *Streams) Rows(ctx context.Context, rows driver.Rows) (*sql.Rows, error)
 
 // Row is Rows for one row.
 func (s *Streams) Row(ctx context.Context, rows driver.Rows) *sql.Row {
-	var row *sql.Row
-	s.use(func(db *sql.DB) { row = db.QueryRowContext(context.WithValue(ctx, streamKey{}, rows), "") })
+	db := s.lend()
+	defer s.back(db)
+	row := db.QueryRowContext(context.WithValue(ctx, streamKey{}, rows), "")
 	if err := row.Err(); err != nil {
 		fail(rows, err)
 	}
@@ -50,28 +51,31 @@ func fail(rows driver.Rows, err error) {
 	_ = rows.Close()
 }
 
-// use calls fn with a database that answers with streams. Once Streams is closed it is one for
-// this stream alone: its statement was sent before that, and what a database has done must not
-// be reported as refused.
-func (s *Streams) use(fn func(db *sql.DB)) {
-	s.open()
+// lend returns a database that answers with streams, until it is given back. Once Streams is
+// closed it is one for this stream alone: its statement was sent before that, and what a
+// database has done must not be reported as refused.
+func (s *Streams) lend() *sql.DB {
 	s.mu.RLock()
-	defer s.mu.RUnlock()
-	db := s.db
-	if s.closed {
-		db = sql.OpenDB(streamConnector{})
-		defer func() { _ = db.Close() }() // its stream goes on
+	switch {
+	case s.closed:
+		return sql.OpenDB(streamConnector{})
+	case s.db == nil:
+		s.mu.RUnlock()
+		s.open()
+		return s.lend()
+	default:
+		return s.db
 	}
-	fn(db)
+}
+
+func (s *Streams) back(db *sql.DB) {
+	if db != s.db {
+		_ = db.Close() // its stream goes on
+	}
+	s.mu.RUnlock()
 }
 
 func (s *Streams) open() {
-	s.mu.RLock()
-	ready := s.db != nil || s.closed
-	s.mu.RUnlock()
-	if ready {
-		return
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.db == nil && !s.closed {

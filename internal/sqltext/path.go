@@ -6,7 +6,7 @@ import (
 )
 
 var (
-	comments = regexp.MustCompile(`(?s)/\*.*?\*/|--[^\n]*`)
+	comments = regexp.MustCompile(`(?s)/\*.*?\*/|--[^\n\r]*`)
 	changes  = regexp.MustCompile(`\b(re)?set\b`)
 	// moves are the other ways to leave the path: its older name, and all settings at once.
 	moves = regexp.MustCompile(`\bset\s+((session|local)\s+)?(schema\b\s*['"$a-z_]|u&)|\breset\s+all\b|\bdiscard\s+all\b`)
@@ -17,24 +17,31 @@ var (
 )
 
 // Repaths reports whether a text of PostgreSQL may change search_path: whether the words for it
-// stand anywhere in it, in a string as well. A text that is put together inside the database
-// from pieces is not seen through.
+// stand anywhere in it, in a string as well, or may, written as escapes or around comments in
+// comments. A text that is put together inside the database from pieces is not seen through.
 func Repaths(query string) bool {
-	if !contains(query, "set") && !contains(query, "discard") {
+	if !contains(query, "set") && !contains(query, "discard") && !contains(query, escapes) {
 		return false
 	}
 	text := strings.ToLower(query)
-	for _, text := range []string{text, comments.ReplaceAllString(text, " ")} {
+	bare := comments.ReplaceAllString(text, " ")
+	for _, text := range []string{text, bare} {
 		if strings.Contains(text, "search_path") && changes.MatchString(text) || moves.MatchString(text) || configures(text) {
 			return true
 		}
 	}
-	return false
+	return strings.Contains(bare, "*/") || strings.Contains(text, escapes)
 }
+
+// escapes begin a name that is written by the numbers of its letters.
+const escapes = `u&"`
 
 // Configures is the part of Repaths that a condition can be: a call of set_config for the path, or
 // for what cannot be read here.
 func Configures(query string) bool {
+	if contains(query, escapes) {
+		return true
+	}
 	if !contains(query, "set_config") {
 		return false
 	}

@@ -10,6 +10,9 @@ func TestRepaths(t *testing.T) {
 		"SET -- x\nSCHEMA 'a'":                                            true,
 		"ALTER TABLE t SET SCHEMA a":                                      true,
 		"SET SCHEMA'a'":                                                   true,
+		"SET /* /* */ */ SCHEMA 'a'":                                      true,
+		"SET --x\rSCHEMA 'a'":                                             true,
+		`SELECT U&"\0073et_config"('search_path', 'a', true)`:             true,
 		"UPDATE documents SET schema = 'a', schema_name = 'b'":            false,
 		"RESET search_path":                                               true,
 		"SELECT 1; reset all":                                             true,
@@ -36,9 +39,10 @@ func TestRepaths(t *testing.T) {
 
 func TestConfigures(t *testing.T) {
 	for query, want := range map[string]bool{
-		"SELECT * FROM a WHERE Set_Config($1, 'b', true) <> ''":    true,
-		"SELECT * FROM a WHERE set_config('app.x', $1, true) = $1": false,
-		"SELECT * FROM a WHERE name = 'set'":                       false,
+		"SELECT * FROM a WHERE Set_Config($1, 'b', true) <> ''":        true,
+		"SELECT * FROM a WHERE set_config('app.x', $1, true) = $1":     false,
+		`SELECT * FROM a WHERE u&"\0073et_config"($1, $2, true) <> ''`: true,
+		"SELECT * FROM a WHERE name = 'set'":                           false,
 	} {
 		if got := Configures(query); got != want {
 			t.Errorf("Configures(%q) = %t", query, got)
